@@ -1,0 +1,1 @@
+"""The big-meter sync: every behaviour of the two DAGs, the command line and the reports."""
