@@ -1,0 +1,21 @@
+"""How the sync gets its connections: from Airflow's hooks in a task, from the drivers on the command line."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import oracledb
+import psycopg
+
+
+class Connections(Protocol):
+    """Opens connections; each is closed at the end of its ``with``, and the drivers' errors pass through."""
+
+    def open_source(self) -> AbstractContextManager[oracledb.Connection]:
+        """Log in to Oracle."""
+        ...
+
+    def open_store(self) -> AbstractContextManager[psycopg.Connection[tuple[Any, ...]]]:
+        """Log in to PostgreSQL, with autocommit off."""
+        ...

@@ -1,0 +1,113 @@
+"""The report of a whole run: a line per branch, the totals, and the sentence that says how it ended."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from include.bigmeter.branches import Branch
+
+Kind = Literal["monthly", "yearly"]
+
+MONTHLY_COLUMNS = ("reported", "zero", "missing", "inserted", "updated", "unchanged", "removed", "duplicates")
+YEARLY_COLUMNS = ("cohort_size", "inserted", "updated", "unchanged", "removed", "entering", "leaving", "duplicates")
+_PLAIN_WIDTH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchLine:
+    """What a run did for one branch: the counts of its outcome, or the reason why there are none."""
+
+    branch: Branch
+    counts: Mapping[str, Any] | None = None
+    reason: str | None = None
+
+    @property
+    def is_loaded(self) -> bool:
+        """True if the branch's data are in."""
+        return self.counts is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """A run over its branches; ``period`` is how a person writes it (``2025-09``, ``cohort 2026``)."""
+
+    kind: Kind
+    period: str
+    lines: Sequence[BranchLine]
+
+    @property
+    def failed(self) -> list[BranchLine]:
+        """The branches whose data are not in."""
+        return [line for line in self.lines if not line.is_loaded]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The counts that the table shows."""
+        return MONTHLY_COLUMNS if self.kind == "monthly" else YEARLY_COLUMNS
+
+    def totals(self) -> dict[str, int]:
+        """Return the sums of the counts over the branches that are in."""
+        return {name: sum(int(line.counts[name]) for line in self.lines if line.counts) for name in self.columns}
+
+    def usage_m3(self) -> Decimal:
+        """Return the sum of the billed cubic metres over the branches that are in; 0 for a yearly run."""
+        loaded = [line.counts for line in self.lines if line.counts]
+        return sum((Decimal(counts.get("usage_m3", 0)) for counts in loaded), Decimal(0))
+
+    def sentence(self) -> str:
+        """Say in one line how the run ended, naming each branch that failed."""
+        if not self.failed:
+            return f"{self.period}: all {len(self.lines)} branches loaded"
+        names = ", ".join(line.branch.code for line in self.failed)
+        return f"{self.period}: {len(self.failed)} of {len(self.lines)} branches failed: {names}"
+
+    def table(self) -> Table:
+        """Return the table of the branches, with the totals in its foot."""
+        totals = self.totals()
+        table = Table(title=f"{self.kind} {self.period}", show_footer=True)
+        table.add_column("branch", footer="total", no_wrap=True)
+        for name in self.columns:
+            table.add_column(name.replace("cohort_size", "cohort"), footer=f"{totals[name]:,}", justify="right")
+        if self.kind == "monthly":
+            table.add_column("m³", footer=f"{self.usage_m3():,.0f}", justify="right")
+        table.add_column("seconds", justify="right")
+        table.add_column("result")
+        for line in self.lines:
+            table.add_row(line.branch.label, *self._cells(line))
+        return table
+
+    def _cells(self, line: BranchLine) -> list[str]:
+        if line.counts is None:
+            blanks = [""] * (len(self.columns) + (self.kind == "monthly") + 1)
+            return [*blanks, f"FAILED {line.reason or ''}".strip()]
+        cells = [f"{int(line.counts[name]):,}" for name in self.columns]
+        if self.kind == "monthly":
+            cells.append(f"{Decimal(line.counts['usage_m3']):,.0f}")
+        return [*cells, f"{line.counts['seconds']:.1f}", "; ".join(line.counts.get("warnings", ())) or "ok"]
+
+    def to_text(self) -> str:
+        """Return the table and the sentence as plain text, for a log."""
+        plain = Console(file=io.StringIO(), width=_PLAIN_WIDTH, force_terminal=False, color_system=None)
+        plain.print(self.table())
+        plain.print(self.sentence(), markup=False, highlight=False)
+        assert isinstance(plain.file, io.StringIO)
+        return plain.file.getvalue()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values: counts and codes, no customer's data."""
+        return {
+            "kind": self.kind,
+            "period": self.period,
+            "branches": len(self.lines),
+            "failed": {line.branch.code: line.reason or "" for line in self.failed},
+            "totals": self.totals(),
+            "usage_m3": str(self.usage_m3()),
+            "loaded": {line.branch.code: dict(line.counts) for line in self.lines if line.counts is not None},
+        }
