@@ -125,6 +125,8 @@ class PostgresTarget:
         parameters = {name: str(value) for name, value in parsed.items() if value is not None}
         if not parameters.get("dbname"):
             raise ConfigError(f"{POSTGRES_DSN_SETTING}: names no database; write {_POSTGRES_FORMS}")
+        if not parameters.get("port", "0").isdigit():
+            raise ConfigError(f"{POSTGRES_DSN_SETTING}: its port is no number; write {_POSTGRES_FORMS}")
         return cls(parameters=parameters)
 
     def airflow_connection(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from include.bigmeter.branches import Branch
 
@@ -83,22 +84,23 @@ class RunReport:
             table.add_row(line.branch.label, *self._cells(line))
         return table
 
-    def _cells(self, line: BranchLine) -> list[str]:
+    def _cells(self, line: BranchLine) -> list[str | Text]:
         if line.counts is None:
             blanks = [""] * (len(self.columns) + (self.kind == "monthly") + 1)
-            return [*blanks, f"FAILED {line.reason or ''}".strip()]
-        cells = [f"{int(line.counts[name]):,}" for name in self.columns]
+            return [*blanks, Text(f"FAILED {line.reason or ''}".strip())]
+        cells: list[str | Text] = [f"{int(line.counts[name]):,}" for name in self.columns]
         if self.kind == "monthly":
             cells.append(f"{Decimal(line.counts['usage_m3']):,.0f}")
-        return [*cells, f"{line.counts['seconds']:.1f}", "; ".join(line.counts.get("warnings", ())) or "ok"]
+        remark = "; ".join(line.counts.get("warnings", ())) or "ok"
+        return [*cells, f"{line.counts['seconds']:.1f}", Text(remark)]
 
     def to_text(self) -> str:
         """Return the table and the sentence as plain text, for a log."""
-        plain = Console(file=io.StringIO(), width=_PLAIN_WIDTH, force_terminal=False, color_system=None)
+        text = io.StringIO()
+        plain = Console(file=text, width=_PLAIN_WIDTH, force_terminal=False, color_system=None)
         plain.print(self.table())
         plain.print(self.sentence(), markup=False, highlight=False)
-        assert isinstance(plain.file, io.StringIO)
-        return plain.file.getvalue()
+        return text.getvalue()
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values: counts and codes, no customer's data."""
