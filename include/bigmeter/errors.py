@@ -49,6 +49,10 @@ class SourceRefused(BigmeterError):
     category = "refused"
 
 
+class SourceFailed(BigmeterError):
+    """Oracle failed in a way that nobody has classified: stop, and show its code."""
+
+
 class StoreRefused(BigmeterError):
     """PostgreSQL refuses the data, for instance by a constraint."""
 
