@@ -1,0 +1,77 @@
+"""The command line's connections: straight from the drivers, to what ORACLE_DSN and POSTGRES_DSN name."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import FrameType
+from typing import Any
+
+import oracledb
+import psycopg
+
+from include.bigmeter.dsn import ORACLE_DSN_SETTING, POSTGRES_DSN_SETTING, OracleTarget, PostgresTarget
+from include.bigmeter.errors import SourceUnavailable
+from include.bigmeter.settings import Environment
+
+_CONNECT_TIMEOUT_S = 10
+
+
+class DriverConnections:
+    """Opens connections with python-oracledb and psycopg; implements ``sync.connections.Connections``."""
+
+    def __init__(self, oracle: OracleTarget, postgres: PostgresTarget) -> None:
+        self._oracle = oracle
+        self._postgres = postgres
+
+    @classmethod
+    def from_environment(cls, environment: Environment) -> DriverConnections:
+        """Read both names.
+
+        :raises ConfigError: if one is missing or malformed.
+        """
+        return cls(
+            OracleTarget.parse(environment.get(ORACLE_DSN_SETTING, "")),
+            PostgresTarget.parse(environment.get(POSTGRES_DSN_SETTING, "")),
+        )
+
+    def open_source(self) -> AbstractContextManager[oracledb.Connection]:
+        """Log in to Oracle."""
+        return oracledb.connect(
+            user=self._oracle.user,
+            password=self._oracle.password,
+            dsn=self._oracle.connect_string,
+            tcp_connect_timeout=_CONNECT_TIMEOUT_S,
+        )
+
+    def open_store(self) -> AbstractContextManager[psycopg.Connection[tuple[Any, ...]]]:
+        """Log in to PostgreSQL."""
+        return open_postgres(self._postgres)
+
+
+def open_postgres(target: PostgresTarget) -> psycopg.Connection[tuple[Any, ...]]:
+    """Log in to PostgreSQL, with libpq's own parameters before our defaults."""
+    defaults = {"connect_timeout": str(_CONNECT_TIMEOUT_S), "application_name": "bigmeter"}
+    return psycopg.connect(**{**defaults, **target.parameters})  # type: ignore[arg-type]
+
+
+@contextmanager
+def time_limit(seconds: int, where: str) -> Iterator[None]:
+    """End what takes longer, as the task's time-out does under Airflow.
+
+    A listener that accepts and stays silent hangs before any time-out of the driver's applies.
+
+    :raises SourceUnavailable: when the time is up.
+    """
+
+    def give_up(_signal: int, _frame: FrameType | None) -> None:
+        raise SourceUnavailable(f"{where}: no end after {seconds} s (TASK_TIMEOUT_S); is the database reachable?")
+
+    previous = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, previous)
