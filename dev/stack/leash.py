@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         options.command,
         stdin=subprocess.DEVNULL,
         start_new_session=True,
-        preexec_fn=_die_with_leash,  # noqa: PLW1509: there are no threads here
+        preexec_fn=_die_with_leash,  # noqa: PLW1509 - there are no threads here
         user=options.user,
     )
     status: int | None = None
