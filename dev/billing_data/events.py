@@ -114,6 +114,7 @@ def deal_events(branch: Branch, customers: Customers, options: GeneratorOptions)
         events.extend(_deal(IN_TIME, stratum, options.months, rng))
         events.extend(_deal(STANDING, stratum, options.months, rng))
     events.extend(_moves(customers, options.months))
+    events.extend(_traits(customers, options.months))
     return events
 
 
@@ -158,3 +159,14 @@ def _moves(customers: Customers, months: int) -> Iterator[Event]:
         yield Event("foreign_code", place, 0, months - 1, detail=customers.codes[place][:4])
     for place in customers.vacant:
         yield Event("vacant", place, 0, months - 1)
+
+
+def _traits(customers: Customers, months: int) -> Iterator[Event]:
+    """Yield what is odd about a customer by itself, not by what happened."""
+    for place, (address, meter) in enumerate(zip(customers.addresses, customers.meter_numbers, strict=True)):
+        if address is None:
+            yield Event("null_address", place, 0, months - 1)
+        if meter is not None and not meter.isdigit():
+            yield Event("meter_number_not_digits", place, 0, months - 1)
+        if meter is not None and meter.startswith("0"):
+            yield Event("meter_number_leading_zeros", place, 0, months - 1)
