@@ -12,6 +12,7 @@ from typing import TypedDict, Unpack
 
 from dev.oracle_standin.backend import Backend
 from dev.oracle_standin.connection import Connection, Surroundings, log_failure
+from dev.oracle_standin.control import ControlPort
 from dev.oracle_standin.counters import Counters
 from dev.oracle_standin.faults import FaultPlan
 from dev.oracle_standin.interludes import Change, Interludes
@@ -34,6 +35,7 @@ class ServerOptions(TypedDict, total=False):
     counters: Counters | None
     handshake_timeout_s: float
     max_request_bytes: int
+    control_port: int | None
 
 
 class StandinServer:
@@ -46,6 +48,7 @@ class StandinServer:
     :param port: 0 takes a free one, to be read from ``port`` once started.
     :param handshake_timeout_s: how long a client may take from its connection to its login.
     :param max_request_bytes: a larger request ends its connection.
+    :param control_port: where another process may reach ``StandinControl``; 0 takes a free port, None has none.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class StandinServer:
         counters: Counters | None = None,
         handshake_timeout_s: float = 60.0,
         max_request_bytes: int = 256 * 1024 * 1024,
+        control_port: int | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -80,6 +84,7 @@ class StandinServer:
             handshake_timeout_s=handshake_timeout_s,
             max_request_bytes=max_request_bytes,
         )
+        self._control = None if control_port is None else ControlPort(self, "127.0.0.1", control_port)
         self._listener: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -87,6 +92,11 @@ class StandinServer:
     def address(self) -> str:
         """``host:port/service``: the ``dsn`` argument of ``oracledb.connect`` beside user and password."""
         return f"{self.host}:{self.port}/{self._service}"
+
+    @property
+    def control_port(self) -> int | None:
+        """The port of ``StandinControl``, or None if there is none."""
+        return None if self._control is None else self._control.port
 
     @property
     def dsn(self) -> str:
@@ -108,12 +118,16 @@ class StandinServer:
         """
         self._listener = await asyncio.start_server(self._welcome, self.host, self.port, backlog=128)
         self.port = self._listener.sockets[0].getsockname()[1]
+        if self._control is not None:
+            await self._control.start()
 
     async def stop(self) -> None:
         """Stop to listen and end every connection, running calls included."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        if self._control is not None:
+            await self._control.stop()
         connections = list(self._connections)
         for connection in connections:
             connection.cancel()
