@@ -127,7 +127,6 @@ _NO_ALIAS = (
     "WHERE", "START", "CONNECT", "GROUP", "HAVING", "MODEL", "ORDER", "OFFSET", "FETCH", "FOR", "WITH",
     "UNION", "MINUS", "INTERSECT", "EXCEPT", "AS", "VERSIONS",
 )
-)
 _TABLE_MODIFIERS = (
     "PARTITION", "SUBPARTITION", "BY", "SAMPLE", "BLOCK", "SEED", "PIVOT", "UNPIVOT", "XML", "INCLUDE", "EXCLUDE",
     "NULLS", "MATCH_RECOGNIZE",
@@ -199,9 +198,23 @@ class Statement:
             else:
                 return start, end
 
-    def has_word(self, span: Span, *words: str) -> bool:
-        """Say whether one of these words stands at the span's own level."""
-        return any(self.tokens[place].is_word(*words) for place in self._level(*span))
+    def has_or(self, span: Span) -> bool:
+        """Say whether a condition has an OR at its own level, those inside of CASE aside."""
+        cases = 0
+        for place in self._level(*span):
+            cases += self._is_word(place, "CASE") - self._is_word(place, "END")
+            if cases == 0 and self._is_word(place, "OR"):
+                return True
+        return False
+
+    def last_word(self, span: Span, *words: str) -> int | None:
+        """Return the last place at the span's own level where one of these words or symbols stands."""
+        places = [place for place in self._level(*span) if self.tokens[place].text.upper() in words]
+        return places[-1] if places else None
+
+    def first_word(self, span: Span, *words: str) -> int | None:
+        """Return the first place at the span's own level where one of these words or symbols stands."""
+        return next((place for place in self._level(*span) if self.tokens[place].text.upper() in words), None)
 
     # -- brackets and levels -----------------------------------------------------------------------------------------
 
