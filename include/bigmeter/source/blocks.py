@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from itertools import pairwise
 
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.source.lexer import Kind, Token
@@ -290,7 +291,7 @@ class Statement:
         if self._is_word(start, "WITH"):
             start = self._with_clause(query, start + 1, end)
         tails = [(place, word) for place in self._level(start, end) if (word := self._tail_keyword(place, end))]
-        for (place, word), (following, _) in zip(tails, [*tails[1:], (end, "")], strict=True):
+        for (place, word), (following, _) in pairwise([*tails, (end, "")]):
             self._read_tail(query, word, place, following)
         body_end = tails[0][0] if tails else end
         operand_start = start
@@ -366,7 +367,7 @@ class Statement:
         for place in self._level(first, end):
             if word := self._clause_keyword(place, end, has_from=len(heads) > 1):
                 heads.append((place, place + 1 + (word in _SECOND_WORDS), word))
-        for (_, begin, word), (following, _, _) in zip(heads, [*heads[1:], (end, end, "")], strict=True):
+        for (_, begin, word), (following, _, _) in pairwise([*heads, (end, end, "")]):
             block.clauses.setdefault(word, (begin, following))
         self._collect_children(block)
         block.items = [self._select_item(part) for part in self.split_list(block.clauses["SELECT"])]

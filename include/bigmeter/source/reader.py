@@ -165,12 +165,13 @@ def check_templates(
     connection: oracledb.Connection,
     monthly: MonthlyTemplate,
     yearly: YearlyTemplate,
-    *,
     batch_size: int,
     call_timeout_s: float = 60,
 ) -> None:
     """Have Oracle describe both templates without running them, and check their columns.
 
+    :param batch_size: customers a statement, as the months will be read.
+    :param call_timeout_s: the most that one round trip may take; 0 is no limit.
     :raises ConfigError: with the template's name and, where Oracle refuses it, the code and the line.
     :raises SourceUnavailable: if Oracle cannot answer now.
     """
@@ -405,10 +406,10 @@ def _snapshot(
                 try:
                     snapshot.execute("SET TRANSACTION READ ONLY", {})
                     yield snapshot
-                except Exception:
+                except (oracledb.Error, ConfigError, DataContractError):
                     snapshot.end(connection)
                     raise
-                else:  # not after a time-out from outside (BaseException): a reply may still be under way
+                else:  # and not after a time-out from outside: a reply may still be under way
                     snapshot.end(connection)
                 finally:
                     snapshot.seconds = time.monotonic() - snapshot.started
