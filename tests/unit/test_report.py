@@ -5,15 +5,14 @@ from typing import Any
 
 from include.bigmeter.branches import Branch
 from include.bigmeter.periods import Ym
+from include.bigmeter.records import SourceCost
+from include.bigmeter.store.ledger import Outcome
 from include.bigmeter.sync.outcomes import MonthOutcome
 from include.bigmeter.sync.report import BranchLine, RunReport
 
 
 def a_month(**changes: Any) -> dict[str, Any]:
     counts: dict[str, Any] = {
-        "branch_code": "1063",
-        "ym": Ym("202509"),
-        "fiscal_year": 2025,
         "cohort_size": 200,
         "reported": 190,
         "zero": 6,
@@ -24,11 +23,15 @@ def a_month(**changes: Any) -> dict[str, Any]:
         "removed": 0,
         "duplicates": 3,
         "usage_m3": Decimal("12345.5"),
-        "seconds": 1.25,
-        "oracle_seconds": 1.0,
-        "round_trips": 4,
     }
-    return MonthOutcome(**{**counts, **changes}).to_json()
+    return MonthOutcome(
+        branch_code="1063",
+        ym=Ym("202509"),
+        fiscal_year=2025,
+        counts=Outcome(**{**counts, **changes}),
+        seconds=1.25,
+        cost=SourceCost(seconds=1.0, round_trips=4),
+    ).to_json()
 
 
 NAM_PHONG = Branch("1063", "กปภ.สาขาน้ำพอง")

@@ -71,7 +71,13 @@ class Loader:
     def check(self) -> None:
         """Fail once, before any branch, if a connection, a template or the migrations are not in order."""
         with time_limit(self.settings.task_timeout_s, "check"):
-            check(self.connections, self.settings, monthly=MONTHLY_TEMPLATE, yearly=YEARLY_TEMPLATE)
+            check(
+                self.connections,
+                self.settings,
+                load_branches(self.environment),
+                monthly=MONTHLY_TEMPLATE,
+                yearly=YEARLY_TEMPLATE,
+            )
 
     def load_each(
         self, kind: Kind, period: str, branches: Sequence[Branch], load: Callable[[Branch], _Outcome]

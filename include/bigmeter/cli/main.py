@@ -150,7 +150,8 @@ def _print_facts(facts: Mapping[str, Any], *, as_json: bool) -> int:
         print(json.dumps(facts, ensure_ascii=False))
     else:
         for name, value in facts.items():
-            print(f"{name}: {value}")
+            shown = ", ".join(value) or "nothing to do" if isinstance(value, list) else value
+            print(f"{name}: {shown}")
     return 0
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ import psycopg
 from include.bigmeter.branches import Branch
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.store.branches import write_branches
-from include.bigmeter.store.failures import as_store_error
-from include.bigmeter.store.migrations import migrate
+from include.bigmeter.store.failures import connecting
+from include.bigmeter.store.migrations import Adoption, migrate
 
 StoreConnection = psycopg.Connection[tuple[Any, ...]]
 
@@ -29,14 +29,18 @@ def migrate_database(
 
     :raises BigmeterError: if the database cannot be reached or an applied migration was changed.
     """
-    try:
-        with open_store() as store:
-            report = migrate(store)
-            write_branches(store, {branch.code: branch.name for branch in branches})
-            store.commit()
-    except psycopg.Error as error:
-        raise as_store_error(error, "migrate") from None
-    return report.to_json()
+    with ExitStack() as stack:
+        with connecting():
+            store = stack.enter_context(open_store())
+        report = migrate(store)
+        write_branches(store, {branch.code: branch.name for branch in branches})
+    return {"applied": list(report.applied), **(_adoption_facts(report.adoption) if report.adoption else {})}
+
+
+def _adoption_facts(adoption: Adoption) -> dict[str, Any]:
+    kept = {f"kept in {table}": count for table, count in adoption.kept.items()}
+    aside = {f"set aside from {table}, {reason}": count for (table, reason), count in adoption.set_aside.items()}
+    return {**kept, **aside, "adopted months of a branch": adoption.months}
 
 
 def apply_connections(connections: Mapping[str, Mapping[str, Any]]) -> None:

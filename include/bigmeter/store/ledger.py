@@ -45,13 +45,14 @@ class Attempt:
 class Outcome:
     """What a successful attempt came to: counts of customers and rows, usage in cubic metres.
 
-    ``reported``, ``zero`` and ``missing`` add up to ``cohort_size``; ``entered`` and ``departed`` are yearly.
+    ``reported``, ``zero`` and ``missing`` add up to ``cohort_size``; a yearly attempt has none of the three, and
+    ``entered`` and ``departed`` instead.
     """
 
     cohort_size: int
-    reported: int
-    zero: int
-    missing: int
+    reported: int | None
+    zero: int | None
+    missing: int | None
     inserted: int
     updated: int
     unchanged: int

@@ -8,31 +8,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import oracledb
 import psycopg
 import structlog
 
-from include.bigmeter.errors import BigmeterError
-from include.bigmeter.records import RunIdentity
-from include.bigmeter.source.failures import as_source_error
-from include.bigmeter.store import ledger
-from include.bigmeter.store.failures import as_store_error
+from include.bigmeter.errors import BigmeterError, Category
+from include.bigmeter.source.failures import source_errors
+from include.bigmeter.store.failures import connecting
+from include.bigmeter.store.ledger import Attempt, record_error
 from include.bigmeter.sync.connections import Connections
 
 log = structlog.get_logger("bigmeter")
 
-StoreConnection = psycopg.Connection[tuple[Any, ...]]
+_TASK_TIMEOUT = "AirflowTaskTimeout"  # by name: this package knows no Airflow
 
 
 class Stopwatch:
-    """The wall clock of an attempt: when it began, and for how long it has been running."""
+    """The wall clock of an attempt."""
 
     def __init__(self) -> None:
-        self.started_at = datetime.now(UTC)
         self._start = time.monotonic()
 
     @property
@@ -42,38 +39,26 @@ class Stopwatch:
 
 
 @contextmanager
-def source_of(connections: Connections, where: str) -> Iterator[oracledb.Connection]:
-    """Open Oracle for a branch; what the driver raises inside leaves as one of ours.
+def source_of(connections: Connections, subject: str) -> Iterator[oracledb.Connection]:
+    """Open Oracle for a block; what the driver raises inside leaves as one of ours.
 
-    :param where: branch and month, for the message.
+    :param subject: branch and period, or the step, for the message.
     """
-    try:
-        with connections.open_source() as connection:
-            yield connection
-    except oracledb.Error as error:
-        raise as_source_error(error, where) from None
+    with source_errors(subject), connections.open_source() as connection:
+        yield connection
 
 
 @contextmanager
-def store_of(connections: Connections, where: str) -> Iterator[StoreConnection]:
-    """Open PostgreSQL for a branch; what the driver raises inside leaves as one of ours."""
-    try:
-        with connections.open_store() as connection:
-            yield connection
-    except psycopg.Error as error:
-        raise as_store_error(error, where) from None
+def store_of(connections: Connections) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """Open PostgreSQL for a block; what the driver raises while it connects leaves as one of ours."""
+    with ExitStack() as stack:
+        with connecting():
+            connection = stack.enter_context(connections.open_store())
+        yield connection
 
 
 @contextmanager
-def recorded(
-    connections: Connections,
-    identity: RunIdentity,
-    *,
-    kind: ledger.Kind,
-    branch_code: str,
-    period: str,
-    fiscal_year: int,
-) -> Iterator[Stopwatch]:
+def recorded(connections: Connections, attempt: Attempt) -> Iterator[Stopwatch]:
     """Run an attempt and leave its failure, if it fails, in the ledger.
 
     A failure to write the ledger is logged and never hides the first error.
@@ -82,19 +67,20 @@ def recorded(
     try:
         yield stopwatch
     except BaseException as error:
-        failure = ledger.Failure.of(error)
+        category, message = _safe_words(error, attempt.subject)
         try:
-            with store_of(connections, f"{branch_code} ledger") as store:
-                ledger.record_error(
-                    store,
-                    identity,
-                    kind=kind,
-                    branch_code=branch_code,
-                    period=period,
-                    fiscal_year=fiscal_year,
-                    started_at=stopwatch.started_at,
-                    failure=failure,
-                )
+            with store_of(connections) as store:
+                record_error(store, attempt, category=category, message=message, seconds=stopwatch.seconds)
         except BigmeterError as ledger_error:
-            log.warning("the failure is not in the ledger", branch=branch_code, reason=str(ledger_error))
+            log.warning("the failure is not in the ledger", branch=attempt.branch_code, reason=str(ledger_error))
         raise
+
+
+def _safe_words(error: BaseException, subject: str) -> tuple[Category, str]:
+    """Return category and message of a failure; the text of an error that is not ours may quote a row."""
+    if isinstance(error, BigmeterError):
+        return error.category, str(error)
+    name = type(error).__name__
+    if name == _TASK_TIMEOUT:
+        return "unavailable", f"{subject}: not finished in time (TASK_TIMEOUT_S); is a server hanging?"
+    return "unexpected", f"{subject}: {name}"

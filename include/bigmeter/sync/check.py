@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from include.bigmeter.branches import Branch
 from include.bigmeter.settings import LoadSettings
 from include.bigmeter.source.reader import check_templates
 from include.bigmeter.source.template import load_monthly_template, load_yearly_template
-from include.bigmeter.store.migrations import require_up_to_date
+from include.bigmeter.store.branches import write_branches
+from include.bigmeter.store.readiness import check_store
 from include.bigmeter.sync.attempt import source_of, store_of
 from include.bigmeter.sync.connections import Connections
 
 
-def check(connections: Connections, settings: LoadSettings, *, monthly: Path, yearly: Path) -> None:
+def check(
+    connections: Connections, settings: LoadSettings, branches: Sequence[Branch], *, monthly: Path, yearly: Path
+) -> None:
     """Check both connections, the migrations, and that both templates give the columns that are needed.
 
+    The names of the branches are stored on the way, so that reports know a branch from its first run on.
+
+    :param branches: the whole list, not only what a form asks for.
     :param monthly: the monthly template's file.
     :param yearly: the yearly template's file.
     :raises BigmeterError: the first thing that is wrong, naming what to change.
     """
     monthly_template, yearly_template = load_monthly_template(monthly), load_yearly_template(yearly)
-    with store_of(connections, "check") as store:
-        require_up_to_date(store)
+    with store_of(connections) as store:
+        check_store(store)
+        write_branches(store, {branch.code: branch.name for branch in branches})
     with source_of(connections, "check") as source:
         source.call_timeout = settings.oracle_call_timeout_s * 1000
         check_templates(source, monthly_template, yearly_template, settings.batch_size)

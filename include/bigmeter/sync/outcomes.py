@@ -1,68 +1,61 @@
-"""What became of a branch: the counts that travel to the ledger, the log, XCom and the reports."""
+"""What became of a branch: the ledger's counts, with what the log, XCom and the reports say besides."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from include.bigmeter.periods import Ym
+from include.bigmeter.records import SourceCost
+from include.bigmeter.store.ledger import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MonthOutcome:
-    """A branch-month that is in: counts of customers and rows, cubic metres, seconds.
+class _BranchOutcome:
+    branch_code: str
+    ym: Ym
+    fiscal_year: int
+    counts: Outcome
+    seconds: float
+    cost: SourceCost
+    warnings: tuple[str, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain values on one level, without what does not apply; cubic metres stay exact as text."""
+        counts = {name: value for name, value in asdict(self.counts).items() if value is not None}
+        if "usage_m3" in counts:
+            counts["usage_m3"] = str(counts["usage_m3"])
+        return {
+            "branch_code": self.branch_code,
+            "ym": self.ym,
+            "fiscal_year": self.fiscal_year,
+            **counts,
+            "seconds": self.seconds,
+            "oracle_seconds": self.cost.seconds,
+            "round_trips": self.cost.round_trips,
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthOutcome(_BranchOutcome):
+    """A branch-month that is in.
 
     *reported*, *zero* and *missing* add up to the cohort; *inserted*, *updated* and *unchanged* to the live rows.
     """
 
-    branch_code: str
-    ym: Ym
-    fiscal_year: int
-    cohort_size: int
-    reported: int
-    zero: int
-    missing: int
-    inserted: int
-    updated: int
-    unchanged: int
-    removed: int
-    duplicates: int
-    usage_m3: Decimal
-    seconds: float
-    oracle_seconds: float
-    round_trips: int
-    warnings: tuple[str, ...] = field(default=())
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain values; cubic metres stay exact as text."""
-        return {**asdict(self), "usage_m3": str(self.usage_m3), "warnings": list(self.warnings)}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CohortOutcome:
-    """A branch's cohort that is in: its size, what was written, and who would enter and leave were it chosen now.
+class CohortOutcome(_BranchOutcome):
+    """A branch's cohort that is in.
 
-    ``is_new`` says that this run captured it, for the first time or by ``recapture``.
+    ``is_new`` says that this run captured it, for the first time or by ``recapture``; else it is frozen, and
+    *entered* and *departed* count who would be in and out were it chosen now.
     """
 
-    branch_code: str
-    ym: Ym
-    fiscal_year: int
     is_new: bool
-    cohort_size: int
-    inserted: int
-    updated: int
-    unchanged: int
-    removed: int
-    entering: int
-    leaving: int
-    duplicates: int
-    seconds: float
-    oracle_seconds: float
-    round_trips: int
-    warnings: tuple[str, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain values."""
-        return {**asdict(self), "warnings": list(self.warnings)}
+        """Return it as plain values on one level."""
+        # super() without arguments does not work in a slotted dataclass, which is a second class of that name
+        return {**_BranchOutcome.to_json(self), "is_new": self.is_new}

@@ -17,7 +17,7 @@ from include.bigmeter.branches import Branch
 Kind = Literal["monthly", "yearly"]
 
 MONTHLY_COLUMNS = ("reported", "zero", "missing", "inserted", "updated", "unchanged", "removed", "duplicates")
-YEARLY_COLUMNS = ("cohort_size", "inserted", "updated", "unchanged", "removed", "entering", "leaving", "duplicates")
+YEARLY_COLUMNS = ("cohort_size", "inserted", "updated", "unchanged", "removed", "entered", "departed", "duplicates")
 _PLAIN_WIDTH = 200
 
 

@@ -1,0 +1,60 @@
+"""Whether a month is in for every branch, by the ledger: the question before anybody is told that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from include.bigmeter.periods import Ym, fiscal_year_of
+from include.bigmeter.store import ledger
+from include.bigmeter.sync.attempt import store_of
+from include.bigmeter.sync.connections import Connections
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthCompleteness:
+    """A month for the cohorts of its own fiscal year: who is not in yet, and the counts of those who are."""
+
+    ym: Ym
+    missing_branches: tuple[str, ...]
+    branches: int
+    cohort_size: int
+    reported: int
+    zero: int
+    missing: int
+    usage_m3: Decimal
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as plain values; cubic metres stay exact as text."""
+        return {
+            "year_month": self.ym,
+            "fiscal_year": fiscal_year_of(self.ym),
+            "branches": self.branches,
+            "cohort_size": self.cohort_size,
+            "reported": self.reported,
+            "zero": self.zero,
+            "missing": self.missing,
+            "usage_m3": str(self.usage_m3),
+        }
+
+
+def read_completeness(connections: Connections, *, ym: Ym, branch_codes: Sequence[str]) -> MonthCompleteness:
+    """Look the month up for all branches of a list, whichever run loaded them.
+
+    :raises BigmeterError: if PostgreSQL cannot answer.
+    """
+    with store_of(connections) as store:
+        loaded = {month.branch_code: month for month in ledger.read_loaded_months(store, ym=ym)}
+    months = [loaded[code] for code in branch_codes if code in loaded]
+    return MonthCompleteness(
+        ym=ym,
+        missing_branches=tuple(code for code in branch_codes if code not in loaded),
+        branches=len(months),
+        cohort_size=sum(month.cohort_size for month in months),
+        reported=sum(month.reported for month in months),
+        zero=sum(month.zero for month in months),
+        missing=sum(month.missing for month in months),
+        usage_m3=sum((month.usage_m3 or Decimal(0) for month in months), Decimal(0)),
+    )
