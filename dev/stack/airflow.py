@@ -46,14 +46,13 @@ def own_environment() -> dict[str, str]:
 class AirflowOptions:
     """How an Airflow is set up.
 
-    ``settings`` are the product's own environment variables, ``connections`` Airflow connections by their ids.
+    ``settings`` are the product's own environment variables.
     ``is_scheduling`` False leaves out the runs that the clock would start, so that a test has only its own.
     ``parallelism`` is tasks at once.
     """
 
     home: Path
     metadata_dsn: str
-    connections: Mapping[str, Mapping[str, object]]
     settings: Mapping[str, str] = field(default_factory=dict)
     is_scheduling: bool = True
     parallelism: int = 8
@@ -70,7 +69,6 @@ class Airflow:
         self._components: list[LeashedProcess] = []
         self.password = secret(self._home / "admin.password")
         self.environment = own_environment() | self._airflow_settings() | dict(options.settings)
-        self.environment |= dict(as_airflow_variable(name, one) for name, one in options.connections.items())
         self.api = AirflowApi(self.url, ADMIN, self.password)
 
     def __enter__(self) -> Self:
@@ -87,6 +85,11 @@ class Airflow:
         return f"http://127.0.0.1:{self._api_port}"
 
     @property
+    def is_running(self) -> bool:
+        """True while all components run."""
+        return bool(self._components) and all(component.is_running for component in self._components)
+
+    @property
     def logs(self) -> Path:
         """The directory of the components' logs."""
         return self._home / "components"
@@ -101,6 +104,11 @@ class Airflow:
         password_file.write_text(json.dumps({ADMIN: self.password}), encoding="utf-8")
         with self._component("db migrate", "db", "migrate") as migration:
             migration.wait(_MIGRATE_TIMEOUT_S)
+
+    def connect(self, connection_id: str, connection: Mapping[str, object]) -> None:
+        """Give it an Airflow connection, before it is started."""
+        name, value = as_airflow_variable(connection_id, connection)
+        self.environment[name] = value
 
     def start(self) -> None:
         """Start the components; ``wait_until_ready`` returns when they work."""
