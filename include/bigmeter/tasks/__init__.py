@@ -1,0 +1,1 @@
+"""The Airflow edge: what the DAG files wire together, and the only package besides them that knows Airflow."""

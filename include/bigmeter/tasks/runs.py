@@ -1,0 +1,56 @@
+"""What a run is about: what its first task reads once and hands to the mapped ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from include.bigmeter.branches import Branch, choose_branches, load_branches
+from include.bigmeter.settings import LoadSettings, ScheduleSettings
+
+Job = dict[str, Any]
+"""What the mapped task of one branch is given: plain values, wholly self-contained."""
+
+CHECK_TASK = "check"
+PLAN_KEY = "plan"
+"""The XCom of ``check`` with what the run is about as a whole; its return value is the list of jobs."""
+FAILURE_KEY = "failure"
+"""The XCom of a task that failed: ``subject``, ``category``, ``reason``. Airflow deletes it at the task's next try."""
+
+
+def read_settings(batch_size: int | None = None) -> tuple[ScheduleSettings, LoadSettings]:
+    """Read the environment's settings, once for the run.
+
+    :raises ConfigError: naming the variable that is wrong.
+    """
+    schedule = ScheduleSettings.from_environment(os.environ)
+    return schedule, LoadSettings.from_environment(os.environ, batch_size=batch_size)
+
+
+def read_branches(wanted: Sequence[str] | None) -> tuple[tuple[Branch, ...], tuple[Branch, ...]]:
+    """Return the branches that the form asks for, and all there are.
+
+    :raises ConfigError: if the list is wrong, or the form asks for a branch that is not in it.
+    """
+    branches = load_branches(os.environ)
+    return choose_branches(branches, wanted), branches
+
+
+def jobs_of(branches: Sequence[Branch], settings: LoadSettings, asked: Mapping[str, Any]) -> list[Job]:
+    """Return one job per branch; ``label`` is its name in Airflow's lists."""
+    return [
+        {
+            "branch_code": branch.code,
+            "name": branch.name,
+            "label": branch.label,
+            **asked,
+            "settings": settings.to_json(),
+        }
+        for branch in branches
+    ]
+
+
+def plan_of(branches: Sequence[Branch], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the run is about as a whole, with the codes of *all* branches of the list."""
+    return {**asked, "all_branches": [branch.code for branch in branches]}

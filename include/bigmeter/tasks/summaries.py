@@ -1,0 +1,145 @@
+"""What a run came to: how each branch ended, from the tasks' states and from what they left behind.
+
+Airflow itself is only reached through the task instance that is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any, Protocol
+
+import structlog
+
+from include.bigmeter.branches import Branch
+from include.bigmeter.periods import Ym, dashed
+from include.bigmeter.sync.report import MONTHLY_COLUMNS, BranchLine, RunReport
+from include.bigmeter.tasks.runs import CHECK_TASK, FAILURE_KEY, Job
+
+Json = Mapping[str, Any]
+log = structlog.get_logger("bigmeter")
+
+
+class TaskInstance(Protocol):
+    """What a summary asks of Airflow's task instance."""
+
+    dag_id: str
+    run_id: str
+
+    def xcom_pull(self, task_ids: str | list[str], *, key: str = ...) -> Any:  # noqa: ANN401 - whatever was pushed
+        """Return what a task pushed, or for a list of tasks all that their instances pushed."""
+        ...
+
+    def get_task_states(self, dag_id: str, *, run_ids: list[str]) -> Mapping[str, Mapping[str, str | None]]:
+        """Return the states of runs by run id, then task id, with the map index: ``sync_branch_3``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BranchEnd:
+    """How the task of one branch ended: Airflow's state, the counts it returned, the failure it noted."""
+
+    state: str | None
+    counts: Json | None = None
+    failure: Json | None = None
+
+    def reason(self) -> str:
+        """Say why there are no counts."""
+        if self.failure:
+            return str(self.failure["reason"])
+        if self.state == "upstream_failed":
+            return "not started: a step before it failed"
+        if self.state == "failed":
+            return "ended without a word: killed, or its machine was lost; see its log, then clear it"
+        return f"did not run ({self.state or 'no state'})"
+
+
+def summarize_month(ti: TaskInstance, sync_task: str) -> dict[str, Any]:
+    """Log the table of a monthly run and return its summary."""
+    jobs: list[Job] | None = ti.xcom_pull(CHECK_TASK)
+    if not jobs:
+        return _tell([], problem=_why_not_planned(ti))
+    lines = _lines(jobs, _ends(ti, sync_task, jobs))
+    return _tell([RunReport(kind="monthly", period=dashed(Ym(jobs[0]["ym"])), lines=lines)])
+
+
+def summarize_year(ti: TaskInstance, capture_task: str, history_task: str) -> dict[str, Any]:
+    """Log the tables of a yearly run, the cohorts and their history, and return its summary."""
+    jobs: list[Job] | None = ti.xcom_pull(CHECK_TASK)
+    if not jobs:
+        return _tell([], problem=_why_not_planned(ti))
+    captured = _ends(ti, capture_task, jobs)
+    reports = [RunReport(kind="yearly", period=f"cohort {jobs[0]['fiscal_year']}", lines=_lines(jobs, captured))]
+    if months := jobs[0]["history"]:
+        history = {
+            code: replace(end, counts=_add_months_up(end.counts) if end.counts else None)
+            for code, end in _ends(ti, history_task, jobs).items()
+            if captured[code].counts is not None  # else the branch is already in the first table, with its reason
+        }
+        period = f"history {dashed(months[0])} to {dashed(months[-1])}"
+        reports.append(RunReport(kind="monthly", period=period, lines=_lines(jobs, history)))
+    return _tell(reports)
+
+
+def _ends(ti: TaskInstance, task_id: str, jobs: Sequence[Job]) -> dict[str, BranchEnd]:
+    """Match what a mapped task left behind to the branches, by branch code; the state decides what counts."""
+    states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    counts_of = _by("branch_code", ti.xcom_pull([task_id]))
+    failure_of = _by("subject", ti.xcom_pull([task_id], key=FAILURE_KEY))
+    ends = {}
+    for index, job in enumerate(jobs):
+        code = job["branch_code"]
+        state = states.get(f"{task_id}_{index}")
+        if state == "success":
+            ends[code] = BranchEnd(state=state, counts=counts_of.get(code))
+        else:
+            ends[code] = BranchEnd(state=state, failure=failure_of.get(code))
+    return ends
+
+
+def _lines(jobs: Sequence[Job], ends: Mapping[str, BranchEnd]) -> list[BranchLine]:
+    return [
+        BranchLine(
+            branch=Branch(job["branch_code"], job["name"]),
+            counts=end.counts,
+            reason=None if end.counts is not None else end.reason(),
+        )
+        for job in jobs
+        if (end := ends.get(job["branch_code"])) is not None
+    ]
+
+
+def _add_months_up(result: Json) -> dict[str, Any]:
+    months: Sequence[Json] = result["months"]
+    return {
+        "branch_code": result["branch_code"],
+        **{name: sum(int(month[name]) for month in months) for name in MONTHLY_COLUMNS},
+        "usage_m3": str(sum((Decimal(month["usage_m3"]) for month in months), Decimal(0))),
+        "seconds": sum(float(month["seconds"]) for month in months),
+        "warnings": [warning for month in months for warning in month["warnings"]],
+        "tries": result["tries"],
+    }
+
+
+def _why_not_planned(ti: TaskInstance) -> str:
+    failure = ti.xcom_pull(CHECK_TASK, key=FAILURE_KEY)
+    return str(failure["reason"]) if failure else "the check ended without a word; see its log"
+
+
+def _tell(reports: Sequence[RunReport], problem: str | None = None) -> dict[str, Any]:
+    """Write the tables to the log, and return codes and counts for messages and machines.
+
+    :param problem: why nothing was loaded at all, if so.
+    """
+    for report in reports:
+        for line in report.to_text().splitlines():
+            log.info(line)
+    sentence = f"nothing was loaded: {problem}" if problem else "; ".join(report.sentence() for report in reports)
+    if problem or any(report.failed for report in reports):
+        log.error(sentence)
+    return {"sentence": sentence, "problem": problem, "reports": [report.to_json() for report in reports]}
+
+
+def _by(key: str, pushed: Iterable[Json | None] | None) -> dict[str, Json]:
+    return {str(item[key]): item for item in pushed or () if item}
