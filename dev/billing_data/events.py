@@ -97,7 +97,7 @@ STANDING: Final = (
 )
 """Kinds that hold in every month of the customer."""
 
-_HIDDEN_SHARE: Final = 0.12
+_HIDDEN_SHARE: Final = 0.13
 """At most so many of a stratum's customers have a kind that hides months; few of them hide the same month."""
 _BUSY_SHARE: Final = 0.5
 """At most so many of a stratum's customers have an event in time: the others are the calm background."""

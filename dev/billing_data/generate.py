@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
@@ -28,8 +28,11 @@ from dev.oracle_standin.dialect.types import duckdb_type
 if TYPE_CHECKING:
     import duckdb
 
-TRUTH: str = "truth"
+TRUTH: Final = "truth"
 """The schema that only tests read: no catalogue names it, so no client of the stand-in can."""
+
+FORMAT: Final = "1"
+"""Counted up when the same options give other data: a file made before then is refused."""
 
 Rows = tuple[str, str, pa.Table]
 """Schema, table name and rows."""
@@ -60,6 +63,8 @@ def generate(
                 _insert(connection, piece)
             if progress is not None:
                 progress(branch)
+        for place, choice in enumerate((FORMAT, *options.described)):
+            connection.execute(f"INSERT INTO {TRUTH}.made_from VALUES (?, ?)", [place, choice])
     except BaseException:
         connection.rollback()
         raise

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
+from zlib import crc32
 
 import numpy as np
 
@@ -96,6 +97,18 @@ class GeneratorOptions:
         last = Month.parse(self.last_month)
         object.__setattr__(self, "chosen", _chosen_branches(self.branches))
         object.__setattr__(self, "calendar", tuple(last.before(back) for back in range(self.months - 1, -1, -1)))
+
+    @property
+    def described(self) -> tuple[str, ...]:
+        """What determines the data, as text."""
+        codes = [branch.code for branch in self.chosen]
+        # Thousands of digits of branch codes tell nobody anything: a checksum stands for the middle ones.
+        return (
+            f"seed {self.seed}",
+            f"{len(codes)} branches from {codes[0]} to {codes[-1]} ({crc32(','.join(codes).encode()):08x})",
+            f"{self.customers} customers",
+            f"{self.months} months to {self.last_month}",
+        )
 
     def random(self, branch_code: str, *purpose: int) -> np.random.Generator:
         """Return a stream of random numbers of its own for a purpose in a branch."""

@@ -54,6 +54,7 @@ TRUTH_TABLES: Final = {
         present_water_usg DECIMAL(38,10)""",
     "event": """
         kind VARCHAR, branch_code VARCHAR, cust_code VARCHAR, from_ym VARCHAR, to_ym VARCHAR, detail VARCHAR""",
+    "made_from": "place INTEGER, choice VARCHAR",
 }
 """The tables of schema ``truth`` with their columns; ``year_month`` and ``*_ym`` Gregorian, ``debt_ym`` Buddhist."""
 
