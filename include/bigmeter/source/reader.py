@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import oracledb
 
@@ -24,7 +23,7 @@ from include.bigmeter.records import (
 )
 from include.bigmeter.source.columns import CUST_CODE, USAGE, is_number, locate_columns
 from include.bigmeter.source.failures import error_codes, source_errors
-from include.bigmeter.source.ranking import precedence, rank_as_ordered, rank_by_usage
+from include.bigmeter.source.ranking import Values, precedence, rank_as_ordered, rank_by_usage
 from include.bigmeter.source.rows import RowParser
 from include.bigmeter.source.snapshot import Snapshot, milliseconds, read_only_snapshot
 from include.bigmeter.source.template import (
@@ -75,7 +74,7 @@ def read_month(
     sql = template.statement(batch_size)
     codes = list(dict.fromkeys(cust_codes))
     fixed = _fixed_binds(template.binds, branch_code, debt_ym)
-    found: dict[str, tuple[tuple[Any, ...], MeterReading]] = {}
+    kept: dict[str, Values] = {}
     rows_read = 0
     with read_only_snapshot(connection, where, call_timeout_s, batch_size * ROWS_PER_CUSTOMER + 1) as snapshot:
         for start in range(0, len(codes), batch_size):
@@ -84,20 +83,19 @@ def read_month(
             snapshot.execute(sql, fixed | {f"C{number}": code for number, code in enumerate(padded)})
             parser = RowParser(_columns(snapshot, template.name, MONTHLY_COLUMNS), _READ_COLUMNS, where, debt_ym)
             asked = frozenset(batch)
-            for row in snapshot.iter_rows():
-                values = parser.parse(row)
-                if values[CUST_CODE] not in asked:
+            for values in map(parser.parse, snapshot.iter_rows()):
+                code = values[CUST_CODE]
+                if code not in asked:
                     raise DataContractError(
                         f"{where}: {template.name} returned a customer that was not asked for; "
                         "is the customer filter in the right SELECT?"
                     )
                 rows_read += 1
-                reading = MeterReading(year_month=ym, branch_code=branch_code, **values)
-                precedence = precedence(values)
-                kept = found.get(reading.cust_code)
-                if kept is None or precedence > kept[0]:
-                    found[reading.cust_code] = (precedence, reading)
-    readings = tuple(reading for _, (_, reading) in sorted(found.items()))
+                if code not in kept or precedence(values) > precedence(kept[code]):
+                    kept[code] = values
+    readings = tuple(
+        MeterReading(year_month=ym, branch_code=branch_code, **values) for _, values in sorted(kept.items())
+    )
     return MonthRead(readings=readings, duplicates=rows_read - len(readings), cost=snapshot.cost())
 
 
