@@ -22,6 +22,7 @@ POSTGRES_CONNECTION_ID = "bigmeter_postgres"
 DEFAULT_TIMEZONE = "Asia/Bangkok"
 DEFAULT_CRON_YEARLY = "0 30 1 16 10 *"
 DEFAULT_CRON_MONTHLY = "0 0 8 16 * *"
+DEFAULT_CRON_FRESHNESS = "0 30 12 * * *"
 DEFAULT_BATCH_SIZE = 100
 MAX_BATCH_SIZE = 1000  # Oracle takes at most 1,000 members in one IN list (ORA-01795)
 DEFAULT_TASK_TIMEOUT_S = 1800
@@ -55,6 +56,27 @@ class ScheduleSettings:
             sync_concurrency=_whole(environment, "SYNC_CONCURRENCY", 4, 1, 1000),
             task_timeout_s=_task_timeout_s(environment),
             oracle_pool=_text(environment, "ORACLE_POOL", "") or None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FreshnessSettings:
+    """When the watcher looks, and how many hours after its tick a month or a cohort is overdue."""
+
+    cron: str
+    grace_h: int
+
+    @classmethod
+    def from_environment(cls, environment: Environment) -> Self:
+        """Read them.
+
+        :raises ConfigError: naming the variable that is wrong.
+        """
+        return cls(
+            cron=schedule.to_five_fields(
+                _text(environment, "CRON_FRESHNESS", DEFAULT_CRON_FRESHNESS), "CRON_FRESHNESS"
+            ),
+            grace_h=_whole(environment, "FRESHNESS_GRACE_H", 4, 0, 24 * 31),
         )
 
 

@@ -50,6 +50,17 @@ class DriverConnections:
         return open_postgres(self._postgres)
 
 
+class StoreOnly:
+    """PostgreSQL alone, for what needs no Oracle; implements ``sync.connections.StoreConnections``."""
+
+    def __init__(self, postgres: PostgresTarget) -> None:
+        self._postgres = postgres
+
+    def open_store(self) -> AbstractContextManager[psycopg.Connection[tuple[Any, ...]]]:
+        """Log in to PostgreSQL."""
+        return open_postgres(self._postgres)
+
+
 def open_postgres(target: PostgresTarget) -> psycopg.Connection[tuple[Any, ...]]:
     """Log in to PostgreSQL, with libpq's own parameters before our defaults."""
     defaults = {"connect_timeout": str(_CONNECT_TIMEOUT_S), "application_name": "bigmeter"}

@@ -13,6 +13,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -20,7 +21,7 @@ from rich.console import Console
 
 from include.bigmeter import settings as environment_settings
 from include.bigmeter.branches import load_branches
-from include.bigmeter.cli.drivers import open_postgres
+from include.bigmeter.cli.drivers import StoreOnly, open_postgres
 from include.bigmeter.cli.load import Loaded, Loader, init_once, month_once
 from include.bigmeter.cli.upkeep import apply_connections, migrate_database
 from include.bigmeter.dsn import (
@@ -31,7 +32,14 @@ from include.bigmeter.dsn import (
     as_airflow_variable,
 )
 from include.bigmeter.errors import BigmeterError, UnavailableError
-from include.bigmeter.settings import ORACLE_CONNECTION_ID, POSTGRES_CONNECTION_ID, Environment
+from include.bigmeter.settings import (
+    ORACLE_CONNECTION_ID,
+    POSTGRES_CONNECTION_ID,
+    Environment,
+    FreshnessSettings,
+    ScheduleSettings,
+)
+from include.bigmeter.sync.freshness import read_freshness
 
 DEFAULT_HISTORY_MONTHS = 3
 MAX_HISTORY_MONTHS = 36
@@ -105,10 +113,27 @@ def _init_once(options: argparse.Namespace, environment: Environment) -> int:
 
 
 def _check(options: argparse.Namespace, environment: Environment) -> int:
+    if options.freshness:
+        return _check_freshness(options, environment)
     loader = Loader.from_environment(environment, Console(stderr=True))
     branches = loader.branches([])
     loader.check()
     return _print_facts({"status": "ok", "branches": len(branches)}, as_json=options.json)
+
+
+def _check_freshness(options: argparse.Namespace, environment: Environment) -> int:
+    freshness = read_freshness(
+        StoreOnly(PostgresTarget.parse(environment.get(POSTGRES_DSN_SETTING, ""))),
+        ScheduleSettings.from_environment(environment),
+        FreshnessSettings.from_environment(environment),
+        branch_codes=[branch.code for branch in load_branches(environment)],
+        now=datetime.now(UTC),
+    )
+    if options.json:
+        print(json.dumps(freshness.to_json(), ensure_ascii=False))
+    else:
+        print("\n".join(freshness.sentences()))
+    return 0 if freshness.is_fresh else 1
 
 
 def _migrate(options: argparse.Namespace, environment: Environment) -> int:
@@ -187,7 +212,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_load_arguments(init)
 
-    commands.add_parser("check", parents=[common], help="check settings, connections, templates and migrations")
+    check = commands.add_parser("check", parents=[common], help="check settings, connections, templates and migrations")
+    check.add_argument(
+        "--freshness",
+        action="store_true",
+        help="check instead, by the ledger alone, that every month that is due is loaded for every branch",
+    )
     commands.add_parser("migrate", parents=[common], help="bring the PostgreSQL schema up to date; adopt an older one")
     connections = commands.add_parser(
         "connections", parents=[common], help="print the connections for Airflow, passwords included"

@@ -50,6 +50,12 @@ def count_cohorts(conn: psycopg.Connection[Any], *, fiscal_year: int) -> dict[st
         return dict(cursor.execute(statement("count_cohorts"), key))
 
 
+def read_first_cohorts(conn: psycopg.Connection[Any]) -> dict[str, int]:
+    """Return the fiscal year of each branch's first cohort by branch code; a branch without one is not in it."""
+    with own_transaction(conn), conn.cursor(row_factory=tuple_row) as cursor:
+        return dict(cursor.execute(statement("read_first_cohorts")))
+
+
 def write_cohort(
     conn: psycopg.Connection[Any], *, fiscal_year: int, branch_code: str, members: Sequence[CohortMember]
 ) -> CohortCounts:

@@ -19,7 +19,7 @@ from include.bigmeter.errors import BigmeterError, Category
 from include.bigmeter.source.failures import source_errors
 from include.bigmeter.store.failures import connecting
 from include.bigmeter.store.ledger import Attempt, record_error
-from include.bigmeter.sync.connections import Connections
+from include.bigmeter.sync.connections import Connections, StoreConnections
 
 log = structlog.get_logger("bigmeter")
 
@@ -49,7 +49,7 @@ def source_of(connections: Connections, subject: str) -> Iterator[oracledb.Conne
 
 
 @contextmanager
-def store_of(connections: Connections) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+def store_of(connections: StoreConnections) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
     """Open PostgreSQL for a block; what the driver raises while it connects leaves as one of ours."""
     with ExitStack() as stack:
         with connecting():

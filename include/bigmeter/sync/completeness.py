@@ -10,7 +10,7 @@ from typing import Any
 from include.bigmeter.periods import Ym, fiscal_year_of
 from include.bigmeter.store import ledger
 from include.bigmeter.sync.attempt import store_of
-from include.bigmeter.sync.connections import Connections
+from include.bigmeter.sync.connections import StoreConnections
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class MonthCompleteness:
         }
 
 
-def read_completeness(connections: Connections, *, ym: Ym, branch_codes: Sequence[str]) -> MonthCompleteness:
+def read_completeness(connections: StoreConnections, *, ym: Ym, branch_codes: Sequence[str]) -> MonthCompleteness:
     """Look the month up for all branches of a list, whichever run loaded them.
 
     :raises BigmeterError: if PostgreSQL cannot answer.

@@ -9,13 +9,17 @@ import oracledb
 import psycopg
 
 
-class Connections(Protocol):
-    """Opens connections; each is closed at the end of its ``with``, and the drivers' errors pass through."""
-
-    def open_source(self) -> AbstractContextManager[oracledb.Connection]:
-        """Log in to Oracle."""
-        ...
+class StoreConnections(Protocol):
+    """Opens PostgreSQL; the connection is closed at the end of its ``with``, the driver's errors pass through."""
 
     def open_store(self) -> AbstractContextManager[psycopg.Connection[tuple[Any, ...]]]:
         """Log in to PostgreSQL, with autocommit off."""
+        ...
+
+
+class Connections(StoreConnections, Protocol):
+    """Opens Oracle as well, likewise."""
+
+    def open_source(self) -> AbstractContextManager[oracledb.Connection]:
+        """Log in to Oracle."""
         ...

@@ -1,0 +1,62 @@
+"""What is due and has not happened."""
+
+from include.bigmeter.periods import Ym
+from include.bigmeter.sync.freshness import Freshness, find_overdue
+
+BRANCHES = ("1060", "1061")
+FOLLOWED = {"1060": 2024, "1061": 2024}
+
+
+def loads(*months: str, branches: tuple[str, ...] = BRANCHES) -> set[tuple[Ym, str]]:
+    return {(Ym(ym), code) for ym in months for code in branches}
+
+
+def test_nothing_is_overdue_when_every_month_since_the_first_is_in() -> None:
+    loaded = loads("202507", "202508", "202509")
+    assert find_overdue(Ym("202509"), BRANCHES, loaded, FOLLOWED) == []
+
+
+def test_a_month_that_a_pause_swallowed_is_found_though_later_ones_are_in() -> None:
+    overdue = find_overdue(Ym("202509"), BRANCHES, loads("202506", "202509"), FOLLOWED)
+    assert [month.ym for month in overdue] == ["202507", "202508"]
+    assert overdue[0].branch_codes == BRANCHES
+
+
+def test_one_late_branch_is_named() -> None:
+    loaded = loads("202508") | loads("202509", branches=("1060",))
+    [late] = find_overdue(Ym("202509"), BRANCHES, loaded, FOLLOWED)
+    assert late.sentence() == (
+        "2025-09: not loaded for 1 of 2 branches (1061); run bigmeter_monthly_sync with ym 202509"
+    )
+
+
+def test_a_month_that_no_branch_has_is_said_without_a_list_of_them() -> None:
+    [late] = find_overdue(Ym("202509"), BRANCHES, loads("202508"), FOLLOWED)
+    assert late.sentence().startswith("2025-09: not loaded for any branch;")
+
+
+def test_a_month_that_is_loaded_before_it_is_due_is_no_fault() -> None:
+    assert find_overdue(Ym("202508"), BRANCHES, loads("202508", "202509"), FOLLOWED) == []
+    assert [late.ym for late in find_overdue(Ym("202508"), BRANCHES, loads("202509"), FOLLOWED)] == ["202508"]
+
+
+def test_an_empty_database_lacks_the_month_that_is_due() -> None:
+    assert [late.ym for late in find_overdue(Ym("202509"), BRANCHES, set(), {})] == ["202509"]
+
+
+def test_a_branch_that_joins_is_expected_from_its_first_cohort_on() -> None:
+    loaded = loads("202508", "202509", "202510", branches=("1060",)) | loads("202510", branches=("1061",))
+    assert find_overdue(Ym("202510"), BRANCHES, loaded, {"1060": 2025, "1061": 2026}) == []
+    assert len(find_overdue(Ym("202510"), BRANCHES, loaded, {"1060": 2025, "1061": 2025})) == 2
+
+
+def test_a_branch_that_never_had_a_cohort_is_noticed_in_the_month_that_is_due() -> None:
+    loaded = loads("202508", "202509", branches=("1060",))
+    [late] = find_overdue(Ym("202509"), BRANCHES, loaded, {"1060": 2025})
+    assert (late.ym, late.branch_codes) == ("202509", ("1061",))
+
+
+def test_the_answer_is_said_in_sentences() -> None:
+    assert Freshness(due=Ym("202509"), overdue=()).sentences() == [
+        "every month up to 2025-09 is loaded for every branch"
+    ]
