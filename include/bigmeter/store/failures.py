@@ -6,6 +6,7 @@ the server names them, table, column and constraint.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -49,14 +50,11 @@ _UNAVAILABLE_CLASSES = {
 
 # libpq reports a failed login without a SQLSTATE, so only the server's words tell it from a server that is down.
 _LOGIN_WORDS = (
-    ("password authentication failed", "28P01"),
-    ("no password supplied", "28P01"),
-    ("authentication failed", "28000"),
-    ("no pg_hba.conf entry", "28000"),
-    ("is not permitted to log in", "28000"),
-    ("permission denied for database", "42501"),
-    ("role", "28000"),
-    ("database", "3D000"),
+    (re.compile(r"password authentication failed|no password supplied"), "28P01"),
+    (re.compile(r"authentication failed|no pg_hba\.conf entry|is not permitted to log in"), "28000"),
+    (re.compile(r"FATAL: +role .* does not exist"), "28000"),
+    (re.compile(r"FATAL: +database .* does not exist"), "3D000"),
+    (re.compile(r"permission denied for database"), "42501"),
 )
 
 
@@ -74,8 +72,8 @@ def store_errors(subject: str = "") -> Iterator[None]:
         # `from None` hides the driver's error from tracebacks; anything that walks __context__ still meets it.
         error.args = (str(failure),)
         raise failure from None
-    except UnicodeError as error:
-        error.args = ("utf-8", b"", 0, 1, "text left out")
+    except UnicodeEncodeError as error:
+        error.object, error.args = "", ()
         raise StoreRefused(_with_subject(subject, "a text from Oracle is not valid Unicode")) from None
 
 
@@ -127,10 +125,9 @@ def as_ours(error: psycopg.Error, subject: str = "") -> BigmeterError:
 
 def _without_sqlstate(error: psycopg.Error, subject: str) -> BigmeterError:
     text = str(error)
-    if "FATAL:" in text:
-        for words, state in _LOGIN_WORDS:
-            if words in text and (state == "28P01" or words not in {"role", "database"} or "does not exist" in text):
-                return ConfigError(_with_subject(subject, f"PostgreSQL: {_CONFIGURATION[state]}"))
+    for words, state in _LOGIN_WORDS:
+        if words.search(text):
+            return ConfigError(_with_subject(subject, f"PostgreSQL: {_CONFIGURATION[state]}"))
     if "SSL" in text and "not support" in text:
         return ConfigError(
             _with_subject(subject, f"PostgreSQL: the server offers no TLS: correct sslmode in {SETTING}")

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import scalar_row, tuple_row
 
-from include.bigmeter.periods import Ym
+from include.bigmeter.periods import Ym, dashed
 from include.bigmeter.records import READING_COLUMNS, MeterReading, WriteCounts
 from include.bigmeter.store.failures import store_errors
 from include.bigmeter.store.statements import statement
@@ -21,7 +21,7 @@ _as_row = attrgetter(*READING_COLUMNS)
 def count_stored(conn: psycopg.Connection[Any], *, ym: Ym, branch_code: str, cust_codes: Collection[str]) -> int:
     """Return how many of these customers have a stored reading of the branch-month."""
     key = {"ym": ym, "branch_code": branch_code, "cust_codes": list(cust_codes)}
-    with own_transaction(conn, branch_code), conn.cursor(row_factory=scalar_row) as cursor:
+    with own_transaction(conn, f"{branch_code} {dashed(ym)}"), conn.cursor(row_factory=scalar_row) as cursor:
         return int(cursor.execute(statement("count_stored_readings"), key).fetchone() or 0)
 
 
@@ -44,14 +44,15 @@ def write_month(
     :raises StoreRefused: if PostgreSQL refuses a row.
     """
     require_transaction(conn, "write_month")
+    subject = f"{branch_code} {dashed(ym)}"
     if not readings:
         return WriteCounts()
     if any(reading.year_month != ym or reading.branch_code != branch_code for reading in readings):
-        raise ValueError(f"{branch_code} {ym}: a reading belongs to another branch or month")
+        raise ValueError(f"{subject}: a reading belongs to another branch or month")
     if len({reading.cust_code for reading in readings}) != len(readings):
-        raise ValueError(f"{branch_code} {ym}: two readings of one customer")
+        raise ValueError(f"{subject}: two readings of one customer")
     key = {"ym": ym, "branch_code": branch_code}
-    with store_errors(f"{branch_code} {ym}"), conn.cursor(row_factory=tuple_row) as cursor:
+    with store_errors(subject), conn.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(statement("create_incoming_readings"))
         with cursor.copy(statement("copy_incoming_readings")) as copy:
             for reading in readings:
