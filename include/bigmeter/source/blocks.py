@@ -265,6 +265,9 @@ class Statement:
     def _is_set_operator(self, place: int) -> bool:
         if not self._is_keyword(place, *_SET_OPERATORS) or self._is_word(place - 1, "MULTISET"):
             return False
+        if not self._is_word(place, "EXCEPT"):
+            return True
+        # EXCEPT is not reserved: it may be a name
         return self._is_word(place + 1, "SELECT", "ALL", "DISTINCT") or self._is_symbol(place + 1, "(")
 
     def _tail_keyword(self, place: int, end: int) -> str | None:
