@@ -457,8 +457,10 @@ class Connection:
                     _logger.warning("a session of the backend does not end: its thread is left behind")
                 elif failure := closing.exception():
                     log_failure(failure)
+                executor.shutdown(wait=bool(done))  # an idle thread ends at once
                 self._around.counters.add(open_sessions=-1)
-            executor.shutdown(wait=False)
+            else:
+                executor.shutdown(wait=False)
         self._around.counters.add(open_connections=-1)
 
     async def _hang_up(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dev.oracle_standin.backend import BackendSession, OracleError
@@ -25,7 +25,10 @@ from dev.oracle_standin.replies import (
 from dev.oracle_standin.requests import Execute, Fetch, FunctionNumber, Request, Simple
 from dev.oracle_standin.row_encoding import RowEncoder
 from dev.oracle_standin.statements import Kind
-from dev.oracle_standin.values import Bind, Column
+from dev.oracle_standin.values import Bind, Column, Value
+
+_SLICE = 10_000
+"""Rows are read and encoded by so many, so that a break is heeded in the middle of a huge fetch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,30 +184,58 @@ class Session:
 
         If exactly what is wanted was left, the driver is told so only when it asks again, as by Oracle.
         """
-        assert cursor.rows is not None  # noqa: S101 - both callers have just seen to it
+        parts = [described]
+        is_end = False
+        while wanted and not is_end:
+            count = min(wanted, _SLICE)
+            rows = self._next_rows(cursor, count, is_new=is_new)
+            wanted -= len(rows)
+            is_end = len(rows) < count
+            if rows and len(parts) == 1:
+                parts.append(ROW_HEADER)
+            sent = cursor.rows_sent
+            cursor.rows_sent += len(rows)
+            struck = self._faults.strike_rows(sent, len(rows), cursor.statement.sql, (cursor.values,))
+            if struck is not None:
+                return self._break_off(cursor, rows, struck, parts, is_end=is_end, is_new=is_new)
+            self._counters.add(rows=len(rows))
+            parts.append(cursor.encoder.encode(rows))
+        parts.append(self._rows_end(cursor, is_end=is_end))
+        return Reply(b"".join(parts))
+
+    def _next_rows(self, cursor: Cursor, count: int, *, is_new: bool) -> Sequence[tuple[Value, ...]]:
         try:
-            rows = cursor.rows.fetch(wanted)
+            if self._is_cancelled:
+                raise CANCELLED
+            assert cursor.rows is not None  # noqa: S101 - the callers have seen to it
+            return cursor.rows.fetch(count)
         except OracleError:
             self._forget(cursor, is_new=is_new)
             raise
-        sent = cursor.rows_sent
-        cursor.rows_sent += len(rows)
-        is_end = len(rows) < wanted
-        if is_end:
-            cursor.stop_reading()
-        start = described + ROW_HEADER if rows else described
-        end = self._success(cursor, cursor.rows_sent, NO_DATA_FOUND if is_end else None)
-        struck = self._faults.strike_rows(sent, len(rows), cursor.statement.sql, (cursor.values,))
-        if struck is None:
-            self._counters.add(rows=len(rows))
-            return Reply(start + cursor.encoder.encode(rows) + end)
+
+    def _break_off(
+        self,
+        cursor: Cursor,
+        rows: Sequence[tuple[Value, ...]],
+        struck: tuple[Fault, int],
+        parts: list[bytes],
+        *,
+        is_end: bool,
+        is_new: bool,
+    ) -> Reply:
+        """Let a fault strike in the middle of a reply; only behind a delay does the rest follow."""
         fault, count = struck
-        before = start + cursor.encoder.encode(rows[:count])
+        before = b"".join(parts) + cursor.encoder.encode(rows[:count])
         self._counters.add(rows=len(rows) if fault.kind == "delay" else count)
         if fault.kind == "ora":
             self._forget(cursor, is_new=is_new)
             return Reply(before + self._failure(named_error(fault.ora, fault.message)).message)
-        return Reply(before, fault, cursor.encoder.encode(rows[count:]) + end)
+        return Reply(before, fault, cursor.encoder.encode(rows[count:]) + self._rows_end(cursor, is_end=is_end))
+
+    def _rows_end(self, cursor: Cursor, *, is_end: bool) -> bytes:
+        if is_end:
+            cursor.stop_reading()
+        return self._success(cursor, cursor.rows_sent, NO_DATA_FOUND if is_end else None)
 
     def _described(self, function: Execute, cursor: Cursor, columns: tuple[Column, ...]) -> bytes:
         """Return the description of the columns, if the client does not know it."""

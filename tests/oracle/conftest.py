@@ -30,10 +30,12 @@ def server(backend: ScriptedBackend) -> Iterator[StandinServer]:
 
 @pytest.fixture
 def connect(server: StandinServer) -> Iterator[Connect]:
-    """Return a function that connects to the stand-in; what it opened is closed at the end."""
+    """Return a function that connects to the stand-in, first adding a fault; what it opened is closed at the end."""
     opened: list[oracledb.Connection] = []
 
-    def open_connection(**options: Any) -> oracledb.Connection:  # noqa: ANN401 - whatever the driver takes
+    def open_connection(faults: str = "", **options: Any) -> oracledb.Connection:
+        if faults:
+            server.faults.add(faults)
         connection = oracledb.connect(server.dsn, **options)
         opened.append(connection)
         return connection

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import repeat
 
 from dev.oracle_standin.backend import OracleError, Result
 from dev.oracle_standin.values import Bind, Column, OracleType, Value
@@ -110,10 +111,8 @@ class ScriptedSession:
     def describe(self, sql: str) -> tuple[Column, ...]:
         """Return the columns of a query, whatever its binds."""
         if match := _DUAL.fullmatch(sql):
-            return tuple(
-                _evaluate(item, index, iter(Bind("X", OracleType.VARCHAR2, None) for _ in range(9)))[0]
-                for index, item in enumerate(_items(match["items"]))
-            )
+            unbound = repeat(Bind("X", OracleType.VARCHAR2, None))
+            return tuple(_evaluate(item, unbound)[0] for item in _items(match["items"]))
         return self.execute(sql, ()).columns
 
     def execute(self, sql: str, binds: Sequence[Bind]) -> Result:
@@ -129,7 +128,7 @@ class ScriptedSession:
             return query_result([number_column()], [(Decimal(row),) for row in range(1, int(count) + 1)])
         if match := _DUAL.fullmatch(sql):
             values = iter(binds)
-            evaluated = [_evaluate(item, index, values) for index, item in enumerate(_items(match["items"]))]
+            evaluated = [_evaluate(item, values) for item in _items(match["items"])]
             return query_result([column for column, _ in evaluated], [tuple(value for _, value in evaluated)])
         if re.match(r"\s*(insert|update|delete|merge)\b", sql, re.IGNORECASE):
             self.is_in_transaction = True
@@ -172,43 +171,44 @@ def _items(text: str) -> list[str]:
     return [item.strip() for item in re.findall(r"(?:\([^)]*\)|'[^']*'|[^,'(])+", text)]
 
 
-def _evaluate(item: str, index: int, binds: object) -> tuple[Column, Value]:
+def _evaluate(item: str, binds: Iterator[Bind]) -> tuple[Column, Value]:
     """Return the column and the value of one item of a select list; binds are taken in their order."""
     parts = re.fullmatch(r"(?P<expression>.*?)(\s+as\s+(?P<alias>\w+|\"[^\"]+\"))?", item, re.IGNORECASE | re.DOTALL)
     assert parts is not None
     expression, alias = parts["expression"], parts["alias"]
+    if item.endswith(")"):  # the "as" of a cast without an alias is its own
+        expression, alias = item, None
     name = alias.strip('"') if alias and alias.startswith('"') else (alias or expression).upper()
-    if match := _CAST.fullmatch(item) or _CAST.fullmatch(expression):
-        if match.group() == item:
-            name = item.upper()
-        column, value = _evaluate(match["operand"], index, binds)
+    if match := _CAST.fullmatch(expression):
         sizes = [int(size) for size in (match["sizes"] or "0").split(",")]
-        kind = _TYPES[match["type"].upper()]
-        column = Column(name, kind)
-        if kind is OracleType.NUMBER:
-            scale = sizes[1] if len(sizes) > 1 else 0 if match["sizes"] else -127
-            return replace(column, precision=sizes[0], scale=scale), value
-        if kind is OracleType.CHAR and isinstance(value, str):
-            value = value.ljust(sizes[0])
-        if kind is OracleType.TIMESTAMP:
-            return replace(column, scale=sizes[0] or 6), value
-        return replace(column, size=sizes[0]), value
+        _, value = _evaluate(match["operand"], binds)
+        return _cast(name, _TYPES[match["type"].upper()], sizes, value)
     if expression.startswith(":"):
-        bind = next(binds)  # type: ignore[call-overload]  # an iterator of binds
-        assert isinstance(bind, Bind)
-        size = max(1, len(bind.value)) if isinstance(bind.value, str | bytes) else 1
-        kind = OracleType.VARCHAR2 if bind.type is OracleType.LONG else bind.type
-        scale = {OracleType.NUMBER: -127, OracleType.TIMESTAMP: 9}.get(kind, 0)
-        if kind in (OracleType.VARCHAR2, OracleType.CHAR, OracleType.RAW):
-            return Column(name, kind, size), bind.value
-        return Column(name, kind, scale=scale), bind.value
+        return _bound(name, next(binds))
     if expression.startswith("'"):
         literal = expression.strip("'")
         return Column(name, OracleType.CHAR, len(literal)), literal or None
-    if expression.lower() == "null":
-        return Column(name, OracleType.VARCHAR2, 0), None
     if _NUMBER.fullmatch(expression):
         return number_column(name), Decimal(expression)
-    if expression == "*":
-        return Column("DUMMY", OracleType.VARCHAR2, 1), "X"
-    raise OracleError(904, f'"{expression.upper()}": invalid identifier')
+    if expression.lower() != "null":
+        raise OracleError(904, f'"{expression.upper()}": invalid identifier')
+    return Column(name, OracleType.VARCHAR2, 0), None
+
+
+def _cast(name: str, kind: OracleType, sizes: list[int], value: Value) -> tuple[Column, Value]:
+    if kind is OracleType.NUMBER:
+        scale = sizes[1] if len(sizes) > 1 else 0 if sizes[0] else -127
+        return Column(name, kind, precision=sizes[0], scale=scale), value
+    if kind is OracleType.TIMESTAMP:
+        return Column(name, kind, scale=sizes[0] or 6), value
+    if kind is OracleType.CHAR and isinstance(value, str):
+        value = value.ljust(sizes[0])
+    return Column(name, kind, sizes[0]), value
+
+
+def _bound(name: str, bind: Bind) -> tuple[Column, Value]:
+    kind = OracleType.VARCHAR2 if bind.type is OracleType.LONG else bind.type
+    if kind in (OracleType.VARCHAR2, OracleType.CHAR, OracleType.RAW):
+        size = len(bind.value) if isinstance(bind.value, str | bytes) else 1
+        return Column(name, kind, max(1, size)), bind.value
+    return Column(name, kind, scale={OracleType.NUMBER: -127, OracleType.TIMESTAMP: 9}.get(kind, 0)), bind.value

@@ -13,7 +13,7 @@ from tests.oracle.scripted_backend import ScriptedBackend
 CLIENTS = 16
 
 
-def test_sixteen_clients_each_get_their_own_rows(server: StandinServer, backend: ScriptedBackend):
+def test_sixteen_clients_each_get_their_own_rows(server: StandinServer, backend: ScriptedBackend) -> None:
     everybody = threading.Barrier(CLIENTS)
 
     def read(client: int) -> int:
@@ -36,7 +36,9 @@ def test_sixteen_clients_each_get_their_own_rows(server: StandinServer, backend:
     assert backend.open_count == 0
 
 
-def test_a_client_whose_statement_hangs_does_not_hold_up_the_others(server: StandinServer, backend: ScriptedBackend):
+def test_a_client_whose_statement_hangs_does_not_hold_up_the_others(
+    server: StandinServer, backend: ScriptedBackend
+) -> None:
     def hang() -> str:
         with oracledb.connect(server.dsn) as connection, connection.cursor() as cursor:
             held.append(connection)
@@ -57,10 +59,8 @@ def test_a_client_whose_statement_hangs_does_not_hold_up_the_others(server: Stan
         assert outcome.result(10) == "ORA-01013"
 
 
-def test_a_pool_of_sessions_is_served(server: StandinServer):
-    pool = oracledb.create_pool(
-        user="bigmeter_ro", password="bigmeter", dsn=server.address, min=2, max=4, increment=1
-    )
+def test_a_pool_of_sessions_is_served(server: StandinServer) -> None:
+    pool = oracledb.create_pool(user="bigmeter_ro", password="bigmeter", dsn=server.address, min=2, max=4, increment=1)
     with pool.acquire() as first, pool.acquire() as second:
         first.ping()
         second.ping()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import oracledb
 import pytest
@@ -12,6 +11,10 @@ from dev.oracle_standin.faults import Fault, FaultError, FaultPlan, parse_fault
 from dev.oracle_standin.server import StandinServer
 from tests.oracle.conftest import Connect
 from tests.oracle.failures import raises
+from tests.oracle.scripted_backend import ScriptedBackend
+
+# The driver forgets to close its own socket when the server resets the line.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 LEVELS = "select level as n from dual connect by level <= :n"
 
@@ -22,7 +25,7 @@ def count_levels(connection: oracledb.Connection, count: int, arraysize: int = 1
         return len(cursor.execute(LEVELS, n=count).fetchall())
 
 
-def test_a_refused_connection_is_the_listeners_error(server: StandinServer):
+def test_a_refused_connection_is_the_listeners_error(server: StandinServer) -> None:
     server.faults.add("refuse=12519@connect")
     with raises("DPY-6005") as failure:
         oracledb.connect(server.dsn)
@@ -31,7 +34,7 @@ def test_a_refused_connection_is_the_listeners_error(server: StandinServer):
         connection.ping()
 
 
-def test_a_refusal_without_a_number_is_that_of_a_database_that_blocks(server: StandinServer):
+def test_a_refusal_without_a_number_is_that_of_a_database_that_blocks(server: StandinServer) -> None:
     server.faults.add("refuse@connect")
     with raises("DPY-6005") as failure:
         oracledb.connect(server.dsn)
@@ -39,7 +42,7 @@ def test_a_refusal_without_a_number_is_that_of_a_database_that_blocks(server: St
 
 
 @pytest.mark.parametrize("kind", ["drop", "reset"])
-def test_a_line_that_ends_at_connect_or_login_fails_the_connection(server: StandinServer, kind: str):
+def test_a_line_that_ends_at_connect_or_login_fails_the_connection(server: StandinServer, kind: str) -> None:
     for point in ("connect", "login"):
         server.faults.add(f"{kind}@{point}")
         with raises("DPY-6005", "DPY-4011"):
@@ -49,7 +52,7 @@ def test_a_line_that_ends_at_connect_or_login_fails_the_connection(server: Stand
 
 
 @pytest.mark.parametrize(("code", "recoverable"), [(28000, False), (1033, True), (12571, True)])
-def test_an_error_at_login_is_the_drivers_error(server: StandinServer, code: int, recoverable: bool):
+def test_an_error_at_login_is_the_drivers_error(server: StandinServer, code: int, recoverable: bool) -> None:
     server.faults.add(f"ora={code}@login")
     with raises(f"ORA-{code:05d}") as failure:
         oracledb.connect(server.dsn)
@@ -59,7 +62,7 @@ def test_an_error_at_login_is_the_drivers_error(server: StandinServer, code: int
 @pytest.mark.parametrize("point", ["connect", "login"])
 def test_a_listener_that_accepts_and_stays_silent_hangs_the_client_until_it_gives_up(
     server: StandinServer, point: str
-):
+) -> None:
     server.faults.add(f"hang@{point}")
     outcome: list[BaseException | None] = []
 
@@ -83,17 +86,22 @@ def test_a_listener_that_accepts_and_stays_silent_hangs_the_client_until_it_give
 
 def end_all_connections(server: StandinServer) -> None:
     """End every line from the server's side, as a listener that is restarted does."""
-    for task in list(server._connections):  # noqa: SLF001
+    for task in list(server._connections):
         task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 @pytest.mark.parametrize(
     ("kind", "code", "recoverable"),
-    [("ora=1555", "ORA-01555", False), ("drop", "DPY-4011", True), ("reset", "DPY-4011", True), ("ora=3113", "DPY-4011", True)],
+    [
+        ("ora=1555", "ORA-01555", False),
+        ("drop", "DPY-4011", True),
+        ("reset", "DPY-4011", True),
+        ("ora=3113", "DPY-4011", True),
+    ],
 )
 def test_the_nth_execute_fails_and_no_other(
     server: StandinServer, connect: Connect, kind: str, code: str, recoverable: bool
-):
+) -> None:
     server.faults.add(f"{kind}@execute:3")
     connection = connect()
     assert count_levels(connection, 5) == 5
@@ -107,7 +115,7 @@ def test_the_nth_execute_fails_and_no_other(
 
 
 @pytest.mark.parametrize(("kind", "code"), [("ora=1555", "ORA-01555"), ("drop", "DPY-4011"), ("reset", "DPY-4011")])
-def test_the_nth_fetch_fails(server: StandinServer, connection: oracledb.Connection, kind: str, code: str):
+def test_the_nth_fetch_fails(server: StandinServer, connection: oracledb.Connection, kind: str, code: str) -> None:
     server.faults.add(f"{kind}@fetch:2")
     with connection.cursor() as cursor:
         cursor.prefetchrows, cursor.arraysize = 2, 100
@@ -117,12 +125,10 @@ def test_the_nth_fetch_fails(server: StandinServer, connection: oracledb.Connect
             cursor.fetchmany(1)
 
 
-@pytest.mark.parametrize(
-    ("kind", "code"), [("ora=1555", "ORA-01555"), ("drop", "DPY-4011"), ("reset", "DPY-4011")]
-)
+@pytest.mark.parametrize(("kind", "code"), [("ora=1555", "ORA-01555"), ("drop", "DPY-4011"), ("reset", "DPY-4011")])
 def test_rows_of_a_round_trip_that_breaks_off_are_lost_to_the_client(
     server: StandinServer, connection: oracledb.Connection, kind: str, code: str
-):
+) -> None:
     server.faults.add(f"{kind}@rows:150")
     server.counters.reset()
     with connection.cursor() as cursor:
@@ -138,7 +144,7 @@ def test_rows_of_a_round_trip_that_breaks_off_are_lost_to_the_client(
 
 def test_after_an_error_in_the_middle_the_rest_of_the_rows_cannot_be_read_on(
     server: StandinServer, connection: oracledb.Connection
-):
+) -> None:
     server.faults.add("ora=1555@fetch:1")
     with connection.cursor() as cursor:
         cursor.execute(LEVELS, n=1000)
@@ -149,7 +155,7 @@ def test_after_an_error_in_the_middle_the_rest_of_the_rows_cannot_be_read_on(
     assert count_levels(connection, 1000) == 1000
 
 
-def test_a_delayed_answer_arrives_whole(server: StandinServer, connection: oracledb.Connection):
+def test_a_delayed_answer_arrives_whole(server: StandinServer, connection: oracledb.Connection) -> None:
     for point in ("execute", "fetch:2", "rows:150"):
         server.faults.add(f"delay=0.01@{point}")
         assert count_levels(connection, 1000) == 1000
@@ -159,9 +165,9 @@ def test_a_delayed_answer_arrives_whole(server: StandinServer, connection: oracl
 @pytest.mark.parametrize(("kind", "code"), [("ora=12571", "ORA-12571"), ("drop", "DPY-4011"), ("reset", "DPY-4011")])
 @pytest.mark.parametrize("is_automatic", [False, True])
 def test_a_commit_fails_and_commits_nothing(
-    server: StandinServer, connection: oracledb.Connection, backend: Any, kind: str, code: str, is_automatic: bool
-):
-    server.faults.add(f"{kind}@commit")
+    connect: Connect, backend: ScriptedBackend, kind: str, code: str, is_automatic: bool
+) -> None:
+    connection = connect(faults=f"{kind}@commit")
     connection.autocommit = is_automatic
     with raises(code), connection.cursor() as cursor:
         cursor.execute("insert into t values (1)")
@@ -171,7 +177,7 @@ def test_a_commit_fails_and_commits_nothing(
 
 def test_a_hanging_execute_is_ended_by_the_call_timeout_and_the_session_goes_on(
     server: StandinServer, connection: oracledb.Connection
-):
+) -> None:
     server.faults.add("hang@execute:1")
     connection.call_timeout = 100
     with raises("DPY-4024"):
@@ -182,7 +188,7 @@ def test_a_hanging_execute_is_ended_by_the_call_timeout_and_the_session_goes_on(
 
 def test_a_frozen_server_heeds_no_break_and_the_driver_drops_the_line(
     server: StandinServer, connection: oracledb.Connection
-):
+) -> None:
     server.faults.add("freeze@execute")
     connection.call_timeout = 100
     with raises("DPY-4011") as failure:
@@ -191,7 +197,7 @@ def test_a_frozen_server_heeds_no_break_and_the_driver_drops_the_line(
     server.counters.wait_until(lambda counts: counts.open_connections == 0)
 
 
-def test_a_fault_may_be_for_one_branch_only(server: StandinServer, connect: Connect):
+def test_a_fault_may_be_for_one_branch_only(server: StandinServer, connect: Connect) -> None:
     server.faults.add("ora=1555@execute,bind=1063,times=always")
     connection = connect()
     with connection.cursor() as cursor:
@@ -205,7 +211,7 @@ def test_a_fault_may_be_for_one_branch_only(server: StandinServer, connect: Conn
     assert server.faults.struck == 1
 
 
-def test_a_fault_may_be_for_one_statement_only(server: StandinServer, connection: oracledb.Connection):
+def test_a_fault_may_be_for_one_statement_only(server: StandinServer, connection: oracledb.Connection) -> None:
     server.faults.add(Fault(kind="ora", at="rows", nth=3, ora=1555, sql="LEVEL AS N", times=2))
     with connection.cursor() as cursor:
         assert cursor.execute("select 1 as a from dual").fetchall() == [(1,)]
@@ -215,7 +221,7 @@ def test_a_fault_may_be_for_one_statement_only(server: StandinServer, connection
     assert count_levels(connection, 3) == 3
 
 
-def test_cleared_faults_strike_no_more(server: StandinServer, connection: oracledb.Connection):
+def test_cleared_faults_strike_no_more(server: StandinServer, connection: oracledb.Connection) -> None:
     server.faults.add("ora=1555@execute,times=always")
     server.faults.clear()
     assert count_levels(connection, 3) == 3
@@ -231,10 +237,10 @@ def test_cleared_faults_strike_no_more(server: StandinServer, connection: oracle
         ("delay=0.5@fetch", Fault(kind="delay", at="fetch", delay_s=0.5)),
         ("drop@rows:150,bind=1063", Fault(kind="drop", at="rows", nth=150, bind="1063")),
         (" reset@commit,times=always ", Fault(kind="reset", at="commit", times=None)),
-        ("ora=942@execute,sql=trn.bill,bind=1063", Fault(kind="ora", at="execute", ora=942, sql="trn.bill", bind="1063")),
+        ("ora=1@execute,sql=t.b,bind=1063", Fault(kind="ora", at="execute", ora=1, sql="t.b", bind="1063")),
     ],
-)  # fmt: skip
-def test_a_fault_is_read_from_its_text(text: str, fault: Fault):
+)
+def test_a_fault_is_read_from_its_text(text: str, fault: Fault) -> None:
     assert parse_fault(text) == fault
 
 
@@ -261,7 +267,7 @@ def test_a_fault_is_read_from_its_text(text: str, fault: Fault):
         ("drop@login,bind=1063", "there is no statement at login"),
     ],
 )
-def test_an_unreadable_fault_says_what_to_change(text: str, advice: str):
+def test_an_unreadable_fault_says_what_to_change(text: str, advice: str) -> None:
     with pytest.raises(FaultError, match="(?s).") as caught:
         FaultPlan().add(text)
     assert advice in str(caught.value)

@@ -11,11 +11,11 @@ from tests.oracle.failures import raises
 from tests.oracle.scripted_backend import ScriptedBackend
 
 
-def login(server: StandinServer, user: str = "bigmeter_ro", password: str = "bigmeter") -> oracledb.Connection:
+def login(server: StandinServer, user: str = "bigmeter_ro", password: str = "bigmeter") -> oracledb.Connection:  # noqa: S107
     return oracledb.connect(user=user, password=password, dsn=server.address)
 
 
-def test_the_right_password_logs_in_and_the_driver_sees_a_19c_database(server: StandinServer):
+def test_the_right_password_logs_in_and_the_driver_sees_a_19c_database(server: StandinServer) -> None:
     with login(server) as connection:
         assert connection.version == "19.3.0.0.0"
         assert connection.service_name == "BILLING"
@@ -24,7 +24,7 @@ def test_the_right_password_logs_in_and_the_driver_sees_a_19c_database(server: S
 
 def test_a_user_name_is_taken_in_any_case_and_owns_the_schema_of_its_name(
     server: StandinServer, backend: ScriptedBackend
-):
+) -> None:
     with login(server, user="BigMeter_RO"):
         assert [session.user for session in backend.sessions] == ["BIGMETER_RO"]
 
@@ -35,25 +35,28 @@ def test_a_user_name_is_taken_in_any_case_and_owns_the_schema_of_its_name(
 )
 def test_a_wrong_password_or_an_unknown_user_is_ora_01017(
     server: StandinServer, backend: ScriptedBackend, user: str, password: str
-):
+) -> None:
     with raises("ORA-01017"):
         login(server, user, password)
     assert backend.sessions == []
 
 
 @pytest.mark.parametrize("password", ["x", "p" * 16, "p" * 200, "รหัสผ่าน", 'with "quotes" and @/:'])
-def test_any_password_that_the_user_has_logs_in(backend: ScriptedBackend, password: str):
-    with running_server(backend, users={"someone": password}) as server, login(server, "someone", password) as connection:
+def test_any_password_that_the_user_has_logs_in(backend: ScriptedBackend, password: str) -> None:
+    with (
+        running_server(backend, users={"someone": password}) as server,
+        login(server, "someone", password) as connection,
+    ):
         connection.ping()
 
 
-def test_an_unknown_service_is_ora_12514(server: StandinServer):
+def test_an_unknown_service_is_ora_12514(server: StandinServer) -> None:
     with raises("DPY-6005") as failure:
         oracledb.connect(user="bigmeter_ro", password="bigmeter", host="127.0.0.1", port=server.port, service_name="X")
     assert "ORA-12514" in failure.message
 
 
-def test_an_unknown_sid_is_ora_12505_and_the_name_of_the_service_is_taken_as_one(server: StandinServer):
+def test_an_unknown_sid_is_ora_12505_and_the_name_of_the_service_is_taken_as_one(server: StandinServer) -> None:
     with raises("DPY-6005") as failure:
         oracledb.connect(user="bigmeter_ro", password="bigmeter", host="127.0.0.1", port=server.port, sid="X")
     assert "ORA-12505" in failure.message
@@ -62,12 +65,12 @@ def test_an_unknown_sid_is_ora_12505_and_the_name_of_the_service_is_taken_as_one
         connection.ping()
 
 
-def test_a_privileged_login_is_refused(server: StandinServer):
+def test_a_privileged_login_is_refused(server: StandinServer) -> None:
     with raises("ORA-01017"):
         oracledb.connect(server.dsn, mode=oracledb.AUTH_MODE_SYSDBA)
 
 
-def test_a_new_password_is_refused_at_login_and_later(server: StandinServer):
+def test_a_new_password_is_refused_at_login_and_later(server: StandinServer) -> None:
     with raises("ORA-01017"):
         oracledb.connect(server.dsn, newpassword="other")
     with login(server) as connection:
@@ -76,13 +79,13 @@ def test_a_new_password_is_refused_at_login_and_later(server: StandinServer):
         connection.ping()
 
 
-def test_a_connect_string_too_long_for_its_packet_is_read_from_the_next_one(server: StandinServer):
+def test_a_connect_string_too_long_for_its_packet_is_read_from_the_next_one(server: StandinServer) -> None:
     program = "/opt/" + "a-long-path/" * 30 + "python"
     with oracledb.connect(server.dsn, program=program) as connection:
         connection.ping()
 
 
-def test_the_keys_are_those_of_the_12c_verifier():
+def test_the_keys_are_those_of_the_12c_verifier() -> None:
     salt, server_half, client_half = bytes(range(16)), b"\x11" * 32, b"\x22" * 32
     key = verifier_key("tiger", salt)
     assert key.hex() == "14ea3f411c70c9a3e7aa9026b8d71b205a99b5efb1e5f739b6c13191e5935ab3"

@@ -16,7 +16,7 @@ SDUS = [512, 513, 2048, 8192, 32767, 65535]
 @pytest.mark.parametrize("sdu", SDUS)
 def test_large_replies_and_large_requests_pass_at_any_packet_size(
     connect: Connect, backend: ScriptedBackend, sdu: int
-):
+) -> None:
     texts = [f"{index} " + "ก" * (index % 700) for index in range(1500)]
     backend.answers["select t"] = lambda _: query_result([text_column("T", 4000)], [(text,) for text in texts])
     connection = connect(sdu=sdu)
@@ -28,7 +28,7 @@ def test_large_replies_and_large_requests_pass_at_any_packet_size(
 
 
 @pytest.mark.parametrize("sdu", [512, 8192])
-def test_a_request_that_fills_its_last_packet_is_answered(connect: Connect, backend: ScriptedBackend, sdu: int):
+def test_a_request_that_fills_its_last_packet_is_answered(connect: Connect, backend: ScriptedBackend, sdu: int) -> None:
     connection = connect(sdu=sdu)
     with connection.cursor() as cursor:
         for size in range(sdu - 350, sdu + 20):
@@ -36,7 +36,7 @@ def test_a_request_that_fills_its_last_packet_is_answered(connect: Connect, back
     assert len(backend.executed) == 370
 
 
-def test_packets_are_cut_from_the_stream_wherever_it_is_broken():
+def test_packets_are_cut_from_the_stream_wherever_it_is_broken() -> None:
     buffer = PacketBuffer()
     buffer.feed(narrow_packet(PacketType.CONNECT, b"hello"))
     packet = buffer.next()
@@ -54,7 +54,7 @@ def test_packets_are_cut_from_the_stream_wherever_it_is_broken():
 
 
 @pytest.mark.parametrize("length", [0, 7, 9000])
-def test_a_length_that_cannot_be_one_is_refused(length: int):
+def test_a_length_that_cannot_be_one_is_refused(length: int) -> None:
     buffer = PacketBuffer()
     buffer.widen(8192)
     buffer.feed(length.to_bytes(4, "big") + bytes(4))
@@ -63,14 +63,14 @@ def test_a_length_that_cannot_be_one_is_refused(length: int):
 
 
 @pytest.mark.parametrize("number", [0, 1, 252, 255, 256, 65535, 65536, 2**32 - 1, 2**64 - 1])
-def test_integers_are_counted_bytes(number: int):
+def test_integers_are_counted_bytes(number: int) -> None:
     assert Reader(ub(number)).ub(8) == number
     assert len(ub(number)) == 1 + (number.bit_length() + 7) // 8
     assert sb(-number) == (ub(number) if number == 0 else bytes((ub(number)[0] | 0x80,)) + ub(number)[1:])
 
 
 @pytest.mark.parametrize("size", [0, 1, 252, 253, 254, 255, 32767, 32768, 100_000])
-def test_byte_strings_of_any_size_are_read_back(size: int):
+def test_byte_strings_of_any_size_are_read_back(size: int) -> None:
     value = b"x" * size
     encoded = byte_string(value)
     assert Reader(encoded).byte_string() == value
@@ -79,12 +79,12 @@ def test_byte_strings_of_any_size_are_read_back(size: int):
             Reader(encoded[:end]).byte_string()
 
 
-def test_texts_carry_their_length_twice():
+def test_texts_carry_their_length_twice() -> None:
     assert sized_text("hello") == b"\x01\x05\x05hello"
     assert sized_text("") == b"\x00"
 
 
-def test_connections_of_the_asyncio_driver_are_served(backend: ScriptedBackend, connect: Connect):
+def test_connections_of_the_asyncio_driver_are_served(backend: ScriptedBackend, connect: Connect) -> None:
     import asyncio
 
     texts = ["ก" * index for index in range(600)]
@@ -92,9 +92,7 @@ def test_connections_of_the_asyncio_driver_are_served(backend: ScriptedBackend, 
     dsn = connect().dsn
 
     async def read() -> list[str]:
-        async with oracledb.connect_async(
-            user="bigmeter_ro", password="bigmeter", dsn=dsn, sdu=600
-        ) as connection:
+        async with oracledb.connect_async(user="bigmeter_ro", password="bigmeter", dsn=dsn, sdu=600) as connection:
             with connection.cursor() as cursor:
                 await cursor.execute("select t")
                 return [row[0] async for row in cursor]

@@ -10,7 +10,9 @@ from tests.oracle.scripted_backend import ScriptedBackend
 INSERT = "insert into t values (:a)"
 
 
-def test_a_change_opens_a_transaction_and_commit_ends_it(connection: oracledb.Connection, backend: ScriptedBackend):
+def test_a_change_opens_a_transaction_and_commit_ends_it(
+    connection: oracledb.Connection, backend: ScriptedBackend
+) -> None:
     with connection.cursor() as cursor:
         assert not connection.transaction_in_progress
         cursor.execute(INSERT, [1])
@@ -24,7 +26,7 @@ def test_a_change_opens_a_transaction_and_commit_ends_it(connection: oracledb.Co
     assert backend.transactions == ["commit", "rollback"]
 
 
-def test_autocommit_commits_with_the_statement(connection: oracledb.Connection, backend: ScriptedBackend):
+def test_autocommit_commits_with_the_statement(connection: oracledb.Connection, backend: ScriptedBackend) -> None:
     connection.autocommit = True
     with connection.cursor() as cursor:
         for value in (1, 2, "three"):
@@ -33,7 +35,7 @@ def test_autocommit_commits_with_the_statement(connection: oracledb.Connection, 
     assert not connection.transaction_in_progress
 
 
-def test_closing_with_an_open_transaction_rolls_it_back(server: StandinServer, backend: ScriptedBackend):
+def test_closing_with_an_open_transaction_rolls_it_back(server: StandinServer, backend: ScriptedBackend) -> None:
     with oracledb.connect(server.dsn) as connection, connection.cursor() as cursor:
         cursor.execute(INSERT, [1])
     server.counters.wait_until(lambda counts: counts.open_sessions == 0)
@@ -41,7 +43,7 @@ def test_closing_with_an_open_transaction_rolls_it_back(server: StandinServer, b
     assert backend.open_count == 0
 
 
-def test_ping_is_one_round_trip(server: StandinServer, connection: oracledb.Connection):
+def test_ping_is_one_round_trip(server: StandinServer, connection: oracledb.Connection) -> None:
     server.counters.reset()
     connection.ping()
     assert server.counters.read().round_trips == 1
@@ -49,13 +51,13 @@ def test_ping_is_one_round_trip(server: StandinServer, connection: oracledb.Conn
 
 def test_a_read_only_transaction_is_a_statement_like_any_other(
     connection: oracledb.Connection, backend: ScriptedBackend
-):
+) -> None:
     with connection.cursor() as cursor:
         cursor.execute("set transaction read only")
     assert [sql for sql, _ in backend.executed] == ["set transaction read only"]
 
 
-def test_ddl_runs_each_time_it_is_executed(connection: oracledb.Connection, backend: ScriptedBackend):
+def test_ddl_runs_each_time_it_is_executed(connection: oracledb.Connection, backend: ScriptedBackend) -> None:
     with connection.cursor() as cursor:
         for _ in range(3):
             cursor.execute("create table t (a number)")

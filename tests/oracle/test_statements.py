@@ -24,7 +24,7 @@ from dev.oracle_standin.statements import Kind, read_statement
         ("", Kind.OTHER),
     ],
 )
-def test_the_kind_is_that_of_the_first_keyword(sql: str, kind: Kind):
+def test_the_kind_is_that_of_the_first_keyword(sql: str, kind: Kind) -> None:
     assert read_statement(sql).kind is kind
 
 
@@ -45,7 +45,7 @@ def test_the_kind_is_that_of_the_first_keyword(sql: str, kind: Kind):
         ("select :กขค from dual", ("กขค",)),
     ],
 )
-def test_binds_are_found_and_nothing_else(sql: str, names: tuple[str, ...]):
+def test_binds_are_found_and_nothing_else(sql: str, names: tuple[str, ...]) -> None:
     assert read_statement(sql).bind_names == names
 
 
@@ -60,10 +60,10 @@ def test_binds_are_found_and_nothing_else(sql: str, names: tuple[str, ...]):
         ("select a into_b from t where x = :a", set()),
     ],
 )
-def test_binds_that_would_be_written_to_are_known(sql: str, names: set[str]):
+def test_binds_that_would_be_written_to_are_known(sql: str, names: set[str]) -> None:
     assert read_statement(sql).out_names == names
 
 
 @pytest.mark.parametrize("sql", ["select 'open", "select q'[open", "/* open", 'select "open', "select :", ":="])
-def test_a_text_that_breaks_off_is_read_all_the_same(sql: str):
+def test_a_text_that_breaks_off_is_read_all_the_same(sql: str) -> None:
     assert read_statement(sql).bind_names == ()
