@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from dev.billing_data.branches import Branch
 from dev.billing_data.generate import FORMAT, TRUTH, generate
 from dev.billing_data.options import GeneratorOptions, OptionError
 
-MEMORY_LIMIT: Final = "2500MB"
+MEMORY_LIMIT: Final = "2000MB"
 """What DuckDB may use; with the generator beside it, a set of 234 branches stays within 4 GB."""
 THREADS: Final = 2
 
@@ -28,37 +29,52 @@ def billing_database(
     :param file: where the data is kept. A file that has the same data already is used as it is, with the changes that
         clients have made to it since; without a file the data is made in memory.
     :param progress: called with each branch that has been made; not at all if the file has the data.
-    :raises OptionError: if the file has other data, is no database, or is in use.
+    :raises OptionError: if the file has other data, cannot be opened, is no database, or is in use.
     """
     with tempfile.TemporaryDirectory(prefix="billing-data-") as spill:
-        settings: dict[str, str | bool | int | float | list[str]] = {
-            "memory_limit": MEMORY_LIMIT,
-            "threads": THREADS,
-            "temp_directory": spill,
-        }
-        try:
-            connection = duckdb.connect(str(file) if file is not None else ":memory:", config=settings)
-        except duckdb.Error:
-            raise OptionError(
-                f"database {file}: it is no database of billing data, or another process uses it"
-            ) from None
-        try:
-            made_from = _made_from(connection)
-            if made_from is None:
+        if file is not None and not file.exists():
+            _make_file(file, options, spill, progress)
+        with closing(_open(file, spill)) as connection:
+            if file is None:
                 generate(connection, options, progress=progress)
-            elif made_from != (FORMAT, *options.described):
-                raise OptionError(f"database {file}: it has other data ({', '.join(made_from[1:])}); name another file")
+            else:
+                _check(connection, file, options)
             yield connection
-        finally:
-            connection.close()
 
 
-def _made_from(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...] | None:
-    """Return what a database's data was made from; None for an empty database."""
+def _make_file(file: Path, options: GeneratorOptions, spill: str, progress: Callable[[Branch], None] | None) -> None:
+    """Make a file under another name first, so that one which bears its name is complete."""
+    unfinished = file.with_name(f"{file.name}.part-{os.getpid()}")
+    try:
+        with closing(_open(unfinished, spill)) as connection:
+            generate(connection, options, progress=progress)
+        unfinished.replace(file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+        unfinished.with_name(f"{unfinished.name}.wal").unlink(missing_ok=True)
+
+
+def _open(file: Path | None, spill: str) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(
+            str(file) if file is not None else ":memory:",
+            config={"memory_limit": MEMORY_LIMIT, "threads": THREADS, "temp_directory": spill},
+        )
+    except duckdb.Error:
+        raise OptionError(f"database {file}: it cannot be opened, is no DuckDB database, or is in use") from None
+
+
+def _check(connection: duckdb.DuckDBPyConnection, file: Path, options: GeneratorOptions) -> None:
+    made_from = _made_from(connection)
+    if made_from != (FORMAT, *options.described):
+        its_data = ", ".join(made_from[1:]) or "none of this generator's"
+        raise OptionError(f"database {file}: it has other data ({its_data}); name another file")
+
+
+def _made_from(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """Return the format and the choices that a database's data was made from; nothing if they are somebody else's."""
     tables = connection.execute("SELECT schema_name, table_name FROM duckdb_tables()").fetchall()
-    if not tables:
-        return None
     if (TRUTH, "made_from") not in tables:
-        return ("", "tables of somebody else's")
+        return ()
     rows = connection.execute(f"SELECT choice FROM {TRUTH}.made_from ORDER BY place").fetchall()
     return tuple(choice for (choice,) in rows)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import duckdb
 import pyarrow as pa
 
 from dev.billing_data.branches import Branch
@@ -25,14 +27,13 @@ from dev.billing_data.truth import TRUTH_TABLES, event_rows, expected_rows
 from dev.billing_data.usage import measure
 from dev.oracle_standin.dialect.types import duckdb_type
 
-if TYPE_CHECKING:
-    import duckdb
-
 TRUTH: Final = "truth"
 """The schema that only tests read: no catalogue names it, so no client of the stand-in can."""
 
 FORMAT: Final = "1"
 """Counted up when the same options give other data: a file made before then is refused."""
+
+_BRANCHES_A_TRANSACTION: Final = 10
 
 Rows = tuple[str, str, pa.Table]
 """Schema, table name and rows."""
@@ -44,31 +45,42 @@ def generate(
     *,
     progress: Callable[[Branch], None] | None = None,
 ) -> None:
-    """Make the tables of schema ``PWACIS`` and of schema ``truth`` and fill them, in one transaction.
+    """Make the tables of schema ``PWACIS`` and of schema ``truth`` and fill them; if it fails, neither is there.
 
     The rows lie by branch, month and customer, so that the smallest and largest values which DuckDB keeps for each
     block of rows let it skip all but one branch-month: that is the index.
 
     :param connection: a DuckDB database without these schemas.
-    :param progress: called with each branch when it is done.
+    :param progress: called with each branch when it is there, some at a time.
     """
     options = options or GeneratorOptions()
-    connection.begin()
+    create_tables(connection)
     try:
-        create_tables(connection)
         for table, rows in lookup_tables():
             _insert(connection, (OWNER, table.name, rows))
-        for branch in options.chosen:
-            for piece in branch_rows(branch, options):
-                _insert(connection, piece)
+        for group in _groups(options.chosen):
+            # A transaction keeps its rows in memory until its end, so that no transaction has all of them.
+            connection.begin()
+            for branch in group:
+                for piece in branch_rows(branch, options):
+                    _insert(connection, piece)
+            connection.commit()
             if progress is not None:
-                progress(branch)
+                for branch in group:
+                    progress(branch)
         for place, choice in enumerate((FORMAT, *options.described)):
             connection.execute(f"INSERT INTO {TRUTH}.made_from VALUES (?, ?)", [place, choice])
     except BaseException:
-        connection.rollback()
+        with contextlib.suppress(duckdb.TransactionException):  # raised if none is open
+            connection.rollback()
+        connection.execute(f'DROP SCHEMA "{OWNER}" CASCADE')
+        connection.execute(f"DROP SCHEMA {TRUTH} CASCADE")
         raise
-    connection.commit()
+
+
+def _groups(branches: tuple[Branch, ...]) -> Iterator[tuple[Branch, ...]]:
+    for start in range(0, len(branches), _BRANCHES_A_TRANSACTION):
+        yield branches[start : start + _BRANCHES_A_TRANSACTION]
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:

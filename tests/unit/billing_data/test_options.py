@@ -85,6 +85,18 @@ def test_a_file_is_filled_once_and_used_as_it_is_afterwards(tmp_path: Path) -> N
     assert made == ["1060"]
 
 
+def test_a_failure_midway_leaves_no_file_behind(tmp_path: Path) -> None:
+    def fail(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with (
+        pytest.raises(KeyboardInterrupt),
+        billing_database(SMALL, tmp_path / "billing.duckdb", progress=fail),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_with_other_data_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "billing.duckdb"
     with billing_database(SMALL, file):
