@@ -1,0 +1,1 @@
+"""Figures from runs: timings belong here and nowhere else; tests assert behaviour and counts."""
