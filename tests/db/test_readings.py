@@ -31,7 +31,7 @@ def read_all(conn: PgConnection) -> list[dict[str, Any]]:
     return rows
 
 
-def test_every_column_is_stored_as_it_came(conn: PgConnection) -> None:
+def test_every_column_is_stored_as_it_came(shared_conn: PgConnection) -> None:
     readings = [
         a_reading(1),
         a_reading(2, present_water_usg=Decimal(0), address="1 ถ.มิตรภาพ\t\\. หมู่ 2\nบรรทัดสอง ", cust_name=""),
@@ -39,31 +39,31 @@ def test_every_column_is_stored_as_it_came(conn: PgConnection) -> None:
         a_reading(4, present_water_usg=Decimal("-12.50")),
         a_reading(5, present_water_usg=Decimal("12345678901234567890123456789012345678"), average=Decimal("1E-30")),
     ]
-    assert load(conn, readings) == WriteCounts(inserted=5)
-    stored = [{name: row[name] for name in READING_COLUMNS} for row in read_all(conn)]
+    assert load(shared_conn, readings) == WriteCounts(inserted=5)
+    stored = [{name: row[name] for name in READING_COLUMNS} for row in read_all(shared_conn)]
     assert stored == [asdict(reading) for reading in readings]
 
 
-def test_a_second_load_of_the_same_rows_writes_nothing(conn: PgConnection) -> None:
+def test_a_second_load_of_the_same_rows_writes_nothing(shared_conn: PgConnection) -> None:
     readings = [a_reading(number) for number in range(1, 201)] + [a_reading(201, present_water_usg=None)]
-    load(conn, readings)
-    before = physical_rows(conn)
-    assert load(conn, readings) == WriteCounts(unchanged=201)
-    assert physical_rows(conn) == before
+    load(shared_conn, readings)
+    before = physical_rows(shared_conn)
+    assert load(shared_conn, readings) == WriteCounts(unchanged=201)
+    assert physical_rows(shared_conn) == before
 
 
-def test_a_number_of_another_scale_is_no_change(conn: PgConnection) -> None:
-    load(conn, [a_reading(1, average=Decimal("1.0"))])
-    before = physical_rows(conn)
-    assert load(conn, [a_reading(1, average=Decimal("1.00"))]) == WriteCounts(unchanged=1)
-    assert physical_rows(conn) == before
+def test_a_number_of_another_scale_is_no_change(shared_conn: PgConnection) -> None:
+    load(shared_conn, [a_reading(1, average=Decimal("1.0"))])
+    before = physical_rows(shared_conn)
+    assert load(shared_conn, [a_reading(1, average=Decimal("1.00"))]) == WriteCounts(unchanged=1)
+    assert physical_rows(shared_conn) == before
 
 
-def test_only_the_rows_in_which_something_differs_are_written(conn: PgConnection) -> None:
-    load(conn, [a_reading(1), a_reading(2), a_reading(3)])
-    before = {row["cust_code"]: row for row in read_all(conn)}
-    counts = load(conn, [a_reading(1), a_reading(2, address="ใหม่"), a_reading(3), a_reading(4)])
-    after = {row["cust_code"]: row for row in read_all(conn)}
+def test_only_the_rows_in_which_something_differs_are_written(shared_conn: PgConnection) -> None:
+    load(shared_conn, [a_reading(1), a_reading(2), a_reading(3)])
+    before = {row["cust_code"]: row for row in read_all(shared_conn)}
+    counts = load(shared_conn, [a_reading(1), a_reading(2, address="ใหม่"), a_reading(3), a_reading(4)])
+    after = {row["cust_code"]: row for row in read_all(shared_conn)}
     assert counts == WriteCounts(inserted=1, updated=1, unchanged=2)
     assert after[a_code(1)] == before[a_code(1)]
     assert after[a_code(2)]["created_at"] == before[a_code(2)]["created_at"]
@@ -74,56 +74,58 @@ def test_only_the_rows_in_which_something_differs_are_written(conn: PgConnection
 @pytest.mark.parametrize(
     "column", [name for name in READING_COLUMNS if name not in ("year_month", "branch_code", "cust_code")]
 )
-def test_a_change_in_any_column_is_written_also_to_and_from_null(conn: PgConnection, column: str) -> None:
+def test_a_change_in_any_column_is_written_also_to_and_from_null(shared_conn: PgConnection, column: str) -> None:
     numbers = ("average", "present_meter_count", "present_water_usg")
     other: Any = Decimal(7) if column in numbers else "256808" if column == "debt_ym" else "x"
-    load(conn, [a_reading(1)])
-    assert load(conn, [a_reading(1, **{column: other})]) == WriteCounts(updated=1)
-    assert read_all(conn)[0][column] == other
+    load(shared_conn, [a_reading(1)])
+    assert load(shared_conn, [a_reading(1, **{column: other})]) == WriteCounts(updated=1)
+    assert read_all(shared_conn)[0][column] == other
     if column != "debt_ym":
-        assert load(conn, [a_reading(1, **{column: None})]) == WriteCounts(updated=1)
-        assert read_all(conn)[0][column] is None
-        assert load(conn, [a_reading(1, **{column: other})]) == WriteCounts(updated=1)
+        assert load(shared_conn, [a_reading(1, **{column: None})]) == WriteCounts(updated=1)
+        assert read_all(shared_conn)[0][column] is None
+        assert load(shared_conn, [a_reading(1, **{column: other})]) == WriteCounts(updated=1)
 
 
-def test_a_members_withdrawn_bill_is_removed_and_other_customers_rows_stay(conn: PgConnection) -> None:
-    load(conn, [a_reading(1), a_reading(2), a_reading(3)])
-    counts = load(conn, [a_reading(1)], cust_codes=[a_code(1), a_code(2)])
+def test_a_members_withdrawn_bill_is_removed_and_other_customers_rows_stay(shared_conn: PgConnection) -> None:
+    load(shared_conn, [a_reading(1), a_reading(2), a_reading(3)])
+    counts = load(shared_conn, [a_reading(1)], cust_codes=[a_code(1), a_code(2)])
     assert counts == WriteCounts(unchanged=1, removed=1)
-    assert set(stored_readings(conn)) == {a_code(1), a_code(3)}
+    assert set(stored_readings(shared_conn)) == {a_code(1), a_code(3)}
 
 
-def test_other_months_and_branches_are_left_alone(conn: PgConnection) -> None:
-    with month_transaction(conn, branch_code=BRANCH, ym=Ym("202508"), fiscal_year=FISCAL_YEAR, task_timeout_s=60):
+def test_other_months_and_branches_are_left_alone(shared_conn: PgConnection) -> None:
+    with month_transaction(
+        shared_conn, branch_code=BRANCH, ym=Ym("202508"), fiscal_year=FISCAL_YEAR, task_timeout_s=60
+    ):
         readings = [a_reading(1, year_month=Ym("202508"))]
-        write_month(conn, ym=Ym("202508"), branch_code=BRANCH, cust_codes=[a_code(1)], readings=readings)
-    with month_transaction(conn, branch_code="1060", ym=YM, fiscal_year=FISCAL_YEAR, task_timeout_s=60):
+        write_month(shared_conn, ym=Ym("202508"), branch_code=BRANCH, cust_codes=[a_code(1)], readings=readings)
+    with month_transaction(shared_conn, branch_code="1060", ym=YM, fiscal_year=FISCAL_YEAR, task_timeout_s=60):
         readings = [a_reading(1, branch_code="1060")]
-        write_month(conn, ym=YM, branch_code="1060", cust_codes=[a_code(1)], readings=readings)
-    before = physical_rows(conn)["bm_meter_details"]
-    assert load(conn, [a_reading(2)], cust_codes=[a_code(1), a_code(2)]) == WriteCounts(inserted=1)
-    assert physical_rows(conn)["bm_meter_details"][:2] == before
+        write_month(shared_conn, ym=YM, branch_code="1060", cust_codes=[a_code(1)], readings=readings)
+    before = physical_rows(shared_conn)["bm_meter_details"]
+    assert load(shared_conn, [a_reading(2)], cust_codes=[a_code(1), a_code(2)]) == WriteCounts(inserted=1)
+    assert physical_rows(shared_conn)["bm_meter_details"][:2] == before
 
 
-def test_an_empty_result_never_deletes(conn: PgConnection) -> None:
-    load(conn, [a_reading(1), a_reading(2)])
-    before = physical_rows(conn)
-    assert load(conn, [], cust_codes=[a_code(1), a_code(2)]) == WriteCounts()
-    assert physical_rows(conn) == before
+def test_an_empty_result_never_deletes(shared_conn: PgConnection) -> None:
+    load(shared_conn, [a_reading(1), a_reading(2)])
+    before = physical_rows(shared_conn)
+    assert load(shared_conn, [], cust_codes=[a_code(1), a_code(2)]) == WriteCounts()
+    assert physical_rows(shared_conn) == before
 
 
-def test_stored_rows_are_counted_for_the_cohorts_members_alone(conn: PgConnection) -> None:
-    load(conn, [a_reading(1), a_reading(2), a_reading(3)])
+def test_stored_rows_are_counted_for_the_cohorts_members_alone(shared_conn: PgConnection) -> None:
+    load(shared_conn, [a_reading(1), a_reading(2), a_reading(3)])
     codes = [a_code(1), a_code(3), a_code(9)]
-    assert count_stored(conn, ym=YM, branch_code=BRANCH, cust_codes=codes) == 2
-    assert count_stored(conn, ym=Ym("202508"), branch_code=BRANCH, cust_codes=codes) == 0
-    assert conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert count_stored(shared_conn, ym=YM, branch_code=BRANCH, cust_codes=codes) == 2
+    assert count_stored(shared_conn, ym=Ym("202508"), branch_code=BRANCH, cust_codes=codes) == 0
+    assert shared_conn.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
 
 
-def test_a_write_outside_a_branch_transaction_is_refused(conn: PgConnection) -> None:
+def test_a_write_outside_a_branch_transaction_is_refused(shared_conn: PgConnection) -> None:
     with pytest.raises(RuntimeError, match="outside"):
-        write_month(conn, ym=YM, branch_code=BRANCH, cust_codes=[a_code(1)], readings=[a_reading(1)])
-    assert stored_readings(conn) == {}
+        write_month(shared_conn, ym=YM, branch_code=BRANCH, cust_codes=[a_code(1)], readings=[a_reading(1)])
+    assert stored_readings(shared_conn) == {}
 
 
 @pytest.mark.parametrize(
@@ -136,14 +138,14 @@ def test_a_write_outside_a_branch_transaction_is_refused(conn: PgConnection) -> 
     ids=["another month", "another branch", "one customer twice"],
 )
 def test_rows_that_do_not_belong_to_the_branch_month_are_refused(
-    conn: PgConnection, readings: list[MeterReading]
+    shared_conn: PgConnection, readings: list[MeterReading]
 ) -> None:
     with pytest.raises(ValueError, match=BRANCH):
-        load(conn, readings)
-    assert stored_readings(conn) == {}
+        load(shared_conn, readings)
+    assert stored_readings(shared_conn) == {}
 
 
-def test_a_branch_month_costs_postgres_few_statements_whatever_its_size(conn: PgConnection) -> None:
+def test_a_branch_month_costs_postgres_few_statements_whatever_its_size(shared_conn: PgConnection) -> None:
     """COPY and set statements: no statement per row."""
     sent: list[bytes] = []
 
@@ -152,6 +154,6 @@ def test_a_branch_month_costs_postgres_few_statements_whatever_its_size(conn: Pg
             sent.append(query)
             return super().execute(query, *args, **kwargs)
 
-    conn.cursor_factory = CountingCursor
-    load(conn, [a_reading(number) for number in range(1, 1001)])
+    shared_conn.cursor_factory = CountingCursor
+    load(shared_conn, [a_reading(number) for number in range(1, 1001)])
     assert len(sent) == 4  # lock, temporary table, upsert, delete; BEGIN, COPY and COMMIT beside them

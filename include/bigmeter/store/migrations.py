@@ -17,7 +17,7 @@ from psycopg.rows import tuple_row
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.store.failures import MIGRATE, SETTING, as_ours, store_errors
 from include.bigmeter.store.statements import statement
-from include.bigmeter.store.transactions import own_transaction
+from include.bigmeter.store.transactions import keep_no_session_state, own_transaction
 
 MIGRATIONS_DIR = Path(__file__).parents[3] / "migrations"
 _FILE_NAME = re.compile(r"(?P<version>[0-9]{4})_[a-z0-9_]+\.sql")
@@ -111,6 +111,7 @@ def migrate(conn: psycopg.Connection[Any], migrations: Sequence[Migration] | Non
     migrations = read_migrations() if migrations is None else migrations
     if conn.info.transaction_status != TransactionStatus.IDLE and not conn.closed:
         raise RuntimeError("migrate needs a connection without an open transaction")
+    keep_no_session_state(conn)
     applied: list[str] = []
     adoption = None
     while True:

@@ -69,8 +69,14 @@ def own_transaction(conn: psycopg.Connection[Any], subject: str = "") -> Iterato
         with store_errors(subject):
             yield
     else:
+        keep_no_session_state(conn)
         with store_errors(subject), conn.transaction():
             yield
+
+
+def keep_no_session_state(conn: psycopg.Connection[Any]) -> None:
+    """Stop psycopg from preparing statements: behind a pooler the next transaction may have another server process."""
+    conn.prepare_threshold = None
 
 
 def require_transaction(conn: psycopg.Connection[Any], caller: str) -> None:
@@ -91,6 +97,7 @@ def _limits(task_timeout_s: float, lock_timeout_s: float) -> dict[str, str]:
 def _alone(conn: psycopg.Connection[Any], lock: str, values: Mapping[str, object], subject: str) -> Iterator[None]:
     if conn.info.transaction_status != TransactionStatus.IDLE and not conn.closed:
         raise RuntimeError("the connection has a transaction open, so this one could not be committed on its own")
+    keep_no_session_state(conn)
     try:
         with store_errors(subject), conn.transaction():
             conn.execute(statement(lock), values)
