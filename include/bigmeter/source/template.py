@@ -168,10 +168,11 @@ class _Draft:
         return _ErrorPrefix(self._name)
 
     def text(self) -> str:
-        """Return the text with all changes."""
-        return "".join(
+        """Return the text with all changes; blanks at its end go, as the driver has it when it runs a statement."""
+        pieces = (
             f"{self._before.get(index, '')}{text}{self._after.get(index, '')}" for index, text in enumerate(self._texts)
         )
+        return "".join(pieces).rstrip()
 
     # -- checks ------------------------------------------------------------------------------------------------------
 

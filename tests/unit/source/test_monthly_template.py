@@ -310,7 +310,7 @@ def test_comments_inside_a_dropped_limit_stay() -> None:
         f"SELECT {COLUMNS} FROM t trn WHERE YM = :DEBT_YM FETCH /* how many? */ FIRST -- top\n 200 ROWS ONLY", "t"
     ).statement(1)
     assert "/* how many? */" in text
-    assert "-- top\n" in text
+    assert "-- top" in text
     assert "200" not in text
 
 
@@ -454,7 +454,7 @@ def test_crlf_lower_case_and_line_numbers_survive() -> None:
         "select trn.cust_code,\r\n  trn.present_water_usg\r\nfrom t trn\r\nwhere trn.ym = :debt_ym\r\norder by 1\r\n"
     )
     text = parse_monthly_template(source, "t").statement(2)
-    assert text == source.replace("trn.ym = :debt_ym", f"(trn.ym = :debt_ym) AND {FILTER}")
+    assert text == source.rstrip().replace("trn.ym = :debt_ym", f"(trn.ym = :debt_ym) AND {FILTER}")
 
 
 @pytest.mark.parametrize("bind", [":BRANCH", ":1", ":C0", ":custcode", ':"debt_ym"'])
@@ -545,7 +545,7 @@ def test_a_file_with_byte_order_mark_is_read(tmp_path: Path) -> None:
     file = tmp_path / "mine.sql"
     file.write_bytes(b"\xef\xbb\xbf" + f"SELECT {COLUMNS} FROM t trn WHERE a = :DEBT_YM\r\n".encode())
     assert load_monthly_template(file).statement(2) == (
-        f"SELECT {COLUMNS} FROM t trn WHERE (a = :DEBT_YM) AND {FILTER}\r\n"
+        f"SELECT {COLUMNS} FROM t trn WHERE (a = :DEBT_YM) AND {FILTER}"
     )
 
 
@@ -567,5 +567,5 @@ def test_a_template_of_production_runs_as_it_is() -> None:
     text = load_monthly_template(PRODUCTION_STYLE).statement(2)
     expected = source.replace(MARKER, f" AND {FILTER} ").replace("FETCH FIRST 200 ROWS ONLY", "    ")
     expected = expected.replace("fetch  next 200 rows only;", "     ").rstrip("/\r\n")
-    assert text.rstrip() == expected.rstrip()
+    assert text == expected.rstrip()
     assert source.count("200") == 2

@@ -171,4 +171,4 @@ def test_a_template_is_read_from_its_file(tmp_path: Path) -> None:
     file.write_text(f"SELECT trn.CUST_CODE, {USAGE} FROM t trn {WHERE};\r\n", newline="")
     template = load_yearly_template(file)
     assert template.name == "my-minimal.sql"
-    assert template.statement == f"SELECT trn.CUST_CODE, {USAGE} FROM t trn {WHERE}\r\n"
+    assert template.statement == f"SELECT trn.CUST_CODE, {USAGE} FROM t trn {WHERE}"
