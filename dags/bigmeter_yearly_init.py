@@ -52,8 +52,8 @@ settings = ScheduleSettings.from_environment(os.environ)
 def bigmeter_yearly_init() -> None:
     @task_group(prefix_group_id=False)
     def branch(job: Job) -> None:
-        captured = task(**branch_limits(settings))(yearly.capture_cohort)(job)
-        captured >> task(**branch_limits(settings))(yearly.load_history)(job)
+        captured = task(**branch_limits(settings))(yearly.capture_cohort)(job=job)
+        captured >> task(**branch_limits(settings))(yearly.load_history)(job=job)
 
     jobs = task(yearly.check)()
     branches = branch.expand(job=jobs)

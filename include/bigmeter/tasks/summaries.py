@@ -71,12 +71,12 @@ def summarize_year(ti: TaskInstance, capture_task: str, history_task: str) -> di
         return _tell([], problem=_why_not_planned(ti))
     captured = _ends(ti, capture_task, jobs)
     reports = [RunReport(kind="yearly", period=f"cohort {jobs[0]['fiscal_year']}", lines=_lines(jobs, captured))]
-    if months := jobs[0]["history"]:
-        history = {
-            code: replace(end, counts=_add_months_up(end.counts) if end.counts else None)
-            for code, end in _ends(ti, history_task, jobs).items()
-            if captured[code].counts is not None  # else the branch is already in the first table, with its reason
-        }
+    history = {
+        code: replace(end, counts=_add_months_up(end.counts) if end.counts else None)
+        for code, end in _ends(ti, history_task, jobs).items()
+        if captured[code].counts is not None  # else the branch is already in the first table, with its reason
+    }
+    if (months := jobs[0]["history"]) and history:
         period = f"history {dashed(months[0])} to {dashed(months[-1])}"
         reports.append(RunReport(kind="monthly", period=period, lines=_lines(jobs, history)))
     return _tell(reports)
