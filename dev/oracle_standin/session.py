@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 from dev.oracle_standin.backend import BackendSession, OracleError
 from dev.oracle_standin.bind_values import Values
@@ -61,7 +62,7 @@ class Session:
     def register(self, request: Request) -> None:
         """Keep what the next request must find: the driver sends bind descriptors once and then values only."""
         function = request.function
-        if isinstance(function, Execute) and function.cursor_number and function.descriptors:
+        if isinstance(function, Execute) and function.descriptors and function.cursor_number in self.cursors:
             self.cursors.get(function.cursor_number).descriptors = function.descriptors
 
     def prepare(self, request: Request) -> None:
@@ -158,7 +159,7 @@ class Session:
 
     def _change(self, function: Execute, cursor: Cursor) -> Reply:
         sql = cursor.statement.sql
-        every_values: Iterable[Values] = function.rows or ((),) * function.executions
+        every_values: Iterable[Values] = function.rows or repeat((), function.executions)
         counts: list[int] = []
         try:
             for values in every_values:
