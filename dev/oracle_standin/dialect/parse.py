@@ -1,0 +1,463 @@
+"""Reading of Oracle SQL: sqlglot's Oracle grammar, held to what Oracle itself would take, with positions kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NoReturn
+
+from sqlglot import exp
+from sqlglot.dialects.oracle import Oracle
+from sqlglot.errors import ErrorLevel, ParseError, TokenError
+from sqlglot.parsers.oracle import OracleParser
+from sqlglot.tokenizer_core import Token, TokenType
+
+from dev.oracle_standin.backend import OracleError
+from dev.oracle_standin.dialect.errors import ora, unimplemented
+
+_LEXEMES = re.compile(
+    r"(?P<q>(?<![\w$#])[nN]?[qQ]'(?:\[.*?\]'|\{.*?\}'|\(.*?\)'|<.*?>'|(?P<d>[^\s\[{(<]).*?(?P=d)'))"
+    r"|(?P<string>'(?:[^']|'')*')"
+    r'|(?P<name>"[^"]*")'
+    r"|(?P<line>--[^\n]*)"
+    r"|(?P<block>/\*.*?\*/)"
+    r"|(?P<open>'|\"|/\*)",
+    re.DOTALL,
+)
+_NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
+_MAX_IDENTIFIER_BYTES = 128
+
+_OPERATORS = {
+    TokenType.L_PAREN: "(",
+    TokenType.R_PAREN: ")",
+    TokenType.COMMA: ",",
+    TokenType.DOT: ".",
+    TokenType.DASH: "-",
+    TokenType.PLUS: "+",
+    TokenType.STAR: "*",
+    TokenType.SLASH: "/",
+    TokenType.COLON: ":",
+    TokenType.DPIPE: "||",
+    TokenType.LT: "<",
+    TokenType.LTE: "<=",
+    TokenType.GT: ">",
+    TokenType.GTE: ">=",
+    TokenType.EQ: "=",
+    TokenType.JOIN_MARKER: "(+)",
+}
+_WANTS_MORE = {
+    *_OPERATORS,
+    TokenType.NEQ,
+    TokenType.WHERE,
+    TokenType.AND,
+    TokenType.OR,
+    TokenType.NOT,
+    TokenType.SELECT,
+    TokenType.ON,
+    TokenType.HAVING,
+} - {TokenType.R_PAREN, TokenType.STAR, TokenType.JOIN_MARKER}
+_UNEQUAL = ("<>", "!=", "^=")
+
+RESERVED = frozenset(
+    [
+        "ACCESS",
+        "ADD",
+        "ALL",
+        "ALTER",
+        "AND",
+        "ANY",
+        "AS",
+        "ASC",
+        "AUDIT",
+        "BETWEEN",
+        "BY",
+        "CHAR",
+        "CHECK",
+        "CLUSTER",
+        "COLUMN",
+        "COMMENT",
+        "COMPRESS",
+        "CONNECT",
+        "CREATE",
+        "CURRENT",
+        "DATE",
+        "DECIMAL",
+        "DEFAULT",
+        "DELETE",
+        "DESC",
+        "DISTINCT",
+        "DROP",
+        "ELSE",
+        "EXCLUSIVE",
+        "EXISTS",
+        "FILE",
+        "FLOAT",
+        "FOR",
+        "FROM",
+        "GRANT",
+        "GROUP",
+        "HAVING",
+        "IDENTIFIED",
+        "IMMEDIATE",
+        "IN",
+        "INCREMENT",
+        "INDEX",
+        "INITIAL",
+        "INSERT",
+        "INTEGER",
+        "INTERSECT",
+        "INTO",
+        "IS",
+        "LEVEL",
+        "LIKE",
+        "LOCK",
+        "LONG",
+        "MAXEXTENTS",
+        "MINUS",
+        "MLSLABEL",
+        "MODE",
+        "MODIFY",
+        "NOAUDIT",
+        "NOCOMPRESS",
+        "NOT",
+        "NOWAIT",
+        "NULL",
+        "NUMBER",
+        "OF",
+        "OFFLINE",
+        "ON",
+        "ONLINE",
+        "OPTION",
+        "OR",
+        "ORDER",
+        "PCTFREE",
+        "PRIOR",
+        "PUBLIC",
+        "RAW",
+        "RENAME",
+        "RESOURCE",
+        "REVOKE",
+        "ROW",
+        "ROWID",
+        "ROWNUM",
+        "ROWS",
+        "SELECT",
+        "SESSION",
+        "SET",
+        "SHARE",
+        "SIZE",
+        "SMALLINT",
+        "START",
+        "SUCCESSFUL",
+        "SYNONYM",
+        "SYSDATE",
+        "TABLE",
+        "THEN",
+        "TO",
+        "TRIGGER",
+        "UID",
+        "UNION",
+        "UNIQUE",
+        "UPDATE",
+        "USER",
+        "VALIDATE",
+        "VALUES",
+        "VARCHAR",
+        "VARCHAR2",
+        "VIEW",
+        "WHENEVER",
+        "WHERE",
+        "WITH",
+    ]
+)
+"""Words that cannot name a thing unless quoted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement as it was parsed."""
+
+    source: str
+    tree: exp.Expr
+    binds: tuple[int, ...]
+    """The offset of each bind's colon, in the order of the text."""
+
+
+class _SyntaxError(ParseError):
+    def __init__(self, message: str, code: int, position: int) -> None:
+        super().__init__(message)
+        self.code = code
+        self.position = position
+
+
+class _Parser(OracleParser):
+    """The Oracle grammar without sqlglot's own ideas of functions, and with the text's positions."""
+
+    FUNCTIONS: ClassVar[dict[str, Any]] = {}
+    NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
+    NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        "ANY": lambda self: self.expression(exp.Any(this=self._parse_bitwise())),
+        "CASE": lambda self: self._parse_case(),
+    }
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+        "CAST": lambda self: self.marked_cast(),
+        "EXTRACT": lambda self: self._parse_extract(),
+        "TRIM": lambda self: self._parse_trim(),
+    }
+    PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = {TokenType.COLON: lambda self: self.bind()}
+    TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = {
+        exp.DType.DATE: lambda self, this, _: self.dated("DATE", this),
+        exp.DType.TIMESTAMP: lambda self, this, _: self.dated("TIMESTAMP", this),
+    }
+
+    def raise_error(self, message: str, token: Token | None = None) -> NoReturn:  # type: ignore[override]
+        """Turn sqlglot's complaint into the ORA code that says the same, at the place where reading stopped."""
+        at = token or self._curr or self._prev
+        position = at.start if at else 0
+        code = 936 if not self._curr and self._prev.token_type in _WANTS_MORE else 933
+        if message.startswith("Expecting )"):
+            code = 907
+        elif message.startswith("Required argument"):
+            code = 936
+        raise _SyntaxError(message, code, position)
+
+    def bind(self) -> exp.Expr | None:
+        """Read ``:name``, ``:1`` or ``:"name"``."""
+        colon = self._prev
+        following = self._curr
+        if not following or following.token_type in _OPERATORS or following.token_type == TokenType.STRING:
+            return None
+        self._advance()
+        is_quoted = following.token_type == TokenType.IDENTIFIER
+        node = exp.Placeholder(this=following.text if is_quoted else following.text.upper())
+        node.meta["start"] = colon.start
+        return node
+
+    def marked_cast(self) -> exp.Expr:
+        """Read CAST(...), and remember that it was written so."""
+        node: exp.Expr = self._parse_cast(True)
+        node.meta["is_written"] = True
+        return node
+
+    def dated(self, name: str, literal: exp.Expr) -> exp.Expr:
+        """Read DATE '...' and TIMESTAMP '...'."""
+        return exp.Anonymous(this=f"{name} literal", expressions=[literal])
+
+    def _parse_projections(self) -> tuple[list[exp.Expr], list[exp.Expr] | None]:
+        return self._parse_csv(self._parse_projection), None
+
+    def _parse_projection(self) -> exp.Expr | None:
+        first = self._curr
+        node = self._parse_expression()
+        if node is None:
+            self._refuse(936, first)
+        node.meta["span"] = (first.start, self._prev.end + 1)
+        return node
+
+    def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:
+        is_comma = bool(self._curr) and self._curr.token_type == TokenType.COMMA
+        join = super()._parse_join(*args, **kwargs)
+        if not isinstance(join, exp.Join):
+            return None
+        join.meta["is_comma"] = is_comma
+        return join
+
+    def _parse_table_alias(self, *args: Any, **kwargs: Any) -> exp.TableAlias | None:
+        if self._curr and self._curr.token_type == TokenType.ALIAS:
+            self._refuse(933, self._curr)
+        alias = super()._parse_table_alias(*args, **kwargs)
+        return alias if isinstance(alias, exp.TableAlias) else None
+
+    def _refuse(self, code: int, token: Token | None) -> NoReturn:
+        raise _SyntaxError("", code, token.start if token else 0)
+
+    def _parse_csv(self, parse_method: Callable[[], Any], sep: TokenType = TokenType.COMMA) -> list[Any]:
+        first = parse_method()
+        items = [] if first is None else [first]
+        while self._match(sep):
+            item = parse_method()
+            if item is None or not items:
+                self._refuse(936, self._curr or self._prev)
+            items.append(item)
+        return items
+
+
+class _Dialect(Oracle):
+    Parser = _Parser
+
+
+_DIALECT = _Dialect()
+
+
+def parse(sql: str) -> Statement:
+    """Parse one query, DML or DDL statement.
+
+    :raises OracleError: ORA-009xx, ORA-017xx with the position at which Oracle would stop.
+    """
+    if "\0" in sql:
+        raise ora(911, position=sql.index("\0"))
+    clean = without_hints(sql)
+    tokens = tokenize(clean)
+    _check_tokens(clean, tokens)
+    try:
+        trees = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, clean)
+    except _SyntaxError as error:
+        is_before_from = tokens[0].token_type == TokenType.SELECT and not any(
+            token.token_type == TokenType.FROM for token in tokens if token.start <= error.position
+        )
+        code = 923 if error.code == 933 and is_before_from else error.code
+        raise ora(code, position=error.position) from None
+    except (ParseError, RecursionError):
+        raise ora(933) from None
+    tree = trees[0] if len(trees) == 1 else None
+    if tree is None or isinstance(tree, exp.Command):
+        raise ora(900)
+    starts = sorted(node.meta["start"] for node in tree.find_all(exp.Placeholder))
+    colons = [token.start for token in tokens if token.token_type == TokenType.COLON]
+    if starts != colons:
+        raise ora(933, position=next((c for c in colons if c not in starts), 0))
+    return Statement(sql, tree, tuple(starts))
+
+
+def without_hints(sql: str) -> str:
+    """Return the text with hints made comments, every offset kept.
+
+    :raises OracleError: ORA-01756, ORA-01740 for what is opened and never closed.
+    """
+    out: list[str] = []
+    at = 0
+    for match in _LEXEMES.finditer(sql):
+        if match["open"]:
+            opened = {"'": 1756, '"': 1740}.get(match["open"], 933)
+            raise ora(opened, position=match.start())
+        text = match[0]
+        if match["block"] and text.startswith("/*+"):
+            text = "/* " + text[3:]
+        out += (sql[at : match.start()], text)
+        at = match.end()
+    return "".join(out) + sql[at:]
+
+
+def tokenize(sql: str) -> list[Token]:
+    """Return sqlglot's tokens.
+
+    :raises OracleError: ORA-00911.
+    """
+    try:
+        return _DIALECT.tokenize(sql)
+    except TokenError:
+        raise ora(911) from None
+
+
+def _check_tokens(sql: str, tokens: Sequence[Token]) -> None:
+    if not tokens:
+        raise ora(900)
+    for index, token in enumerate(tokens):
+        written = sql[token.start : token.end + 1]
+        kind = token.token_type
+        if kind == TokenType.NUMBER:
+            following = sql[token.end + 1 : token.end + 2]
+            if not _NUMBER.match(written) or following.isalpha() or following == "_":
+                is_bind = index > 0 and tokens[index - 1].token_type == TokenType.COLON
+                if not is_bind:
+                    raise unimplemented("this number literal", token.start)
+        elif kind in (TokenType.STRING, TokenType.RAW_STRING, TokenType.NATIONAL_STRING):
+            continue
+        elif kind == TokenType.IDENTIFIER:
+            check_length(token.text, token.start)
+        elif kind in _OPERATORS:
+            if written != _OPERATORS[kind] and kind != TokenType.JOIN_MARKER:
+                raise ora(936, position=token.start)
+        elif kind == TokenType.NEQ:
+            if written not in _UNEQUAL:
+                raise ora(936, position=token.start)
+        elif kind == TokenType.SEMICOLON:
+            raise ora(933, position=token.start)
+        elif (
+            not written
+            or not (written[0].isalpha())
+            or not all(c.isalnum() or c in "_$# \t\r\n" or _is_mark(c) for c in written)
+        ):
+            raise ora(911, position=token.start)
+        else:
+            check_length(written, token.start)
+
+
+def _is_mark(character: str) -> bool:
+    """Tell a letter's vowel or tone mark (Thai), which Oracle takes within a name."""
+    return "\u0e31" <= character <= "\u0e4e"
+
+
+def check_length(name: str, position: int) -> None:
+    """Refuse a name over 128 bytes.
+
+    :raises OracleError: ORA-00972.
+    """
+    if len(name.encode()) > _MAX_IDENTIFIER_BYTES:
+        raise ora(972, position=position)
+
+
+def name_of(identifier: exp.Expr, code: int = 904) -> str:
+    """Return an identifier as Oracle keeps it: upper case unless quoted.
+
+    :param code: the ORA number raised for a reserved word.
+    :raises OracleError: for a reserved word that is not quoted.
+    """
+    if not isinstance(identifier, exp.Identifier):
+        raise ora(933, position=position_of(identifier))
+    text = str(identifier.this)
+    if identifier.args.get("quoted"):
+        return text
+    upper = text.upper()
+    if upper in RESERVED:
+        position = position_of(identifier)
+        raise ora(904, f'"{upper}"', position=position) if code == 904 else ora(code, position=position)
+    return upper
+
+
+def position_of(node: exp.Expr) -> int:
+    """Return the 0-based offset of the first thing in a node whose place is known."""
+    for found in node.find_all(exp.Expr, bfs=False):
+        start = found.meta.get("start")
+        if isinstance(start, int):
+            return start
+    return 0
+
+
+def heading(source: str, span: tuple[int, int]) -> str:
+    """Return the column name that Oracle gives an expression: its text in upper case, without blanks."""
+    text = source[span[0] : span[1]]
+    out: list[str] = []
+    at = 0
+    for match in _LEXEMES.finditer(text):
+        out.append(re.sub(r"\s+", "", text[at : match.start()]).upper())
+        if not (match["line"] or match["block"]):
+            out.append(match[0])
+        at = match.end()
+    return "".join(out) + re.sub(r"\s+", "", text[at:]).upper()
+
+
+def only_args(node: exp.Expr, *allowed: str) -> None:
+    """Refuse a node that carries more than the arguments that the translation looks at.
+
+    :raises OracleError: ORA-03001 naming the clause.
+    """
+    for key, value in node.args.items():
+        if value and key not in allowed:
+            raise unimplemented(key.rstrip("_").upper().replace("_", " "), position_of(node))
+
+
+__all__ = [
+    "RESERVED",
+    "OracleError",
+    "Statement",
+    "check_length",
+    "heading",
+    "name_of",
+    "only_args",
+    "parse",
+    "position_of",
+    "tokenize",
+    "without_hints",
+]

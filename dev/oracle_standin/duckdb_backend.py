@@ -1,0 +1,595 @@
+"""The backend that is shipped: Oracle's SQL run by DuckDB, with Oracle's transactions and read consistency.
+
+A query outside a transaction runs on a connection of its own, so its rows belong to the moment of its execute even
+when they are fetched later. Changes run in one DuckDB transaction. DuckDB gives up a transaction at its first error
+and shows it one moment only; Oracle keeps it, and each of its statements sees what others have committed since. So the
+changes are noted, and played again on a fresh transaction after an error, or when another session has committed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import Any, Final
+
+import duckdb
+
+from dev.oracle_standin.backend import OracleError, Result, Rows
+from dev.oracle_standin.catalogue import Catalogue
+from dev.oracle_standin.dialect import dates, duckdb_functions, numbers
+from dev.oracle_standin.dialect.binds import TooWideError, values_of
+from dev.oracle_standin.dialect.errors import from_text, ora
+from dev.oracle_standin.dialect.names import Environment, StoredTable, identifier
+from dev.oracle_standin.dialect.session_control import Control, SessionControl, read_control
+from dev.oracle_standin.dialect.translate import Action, Held, Translation, translate
+from dev.oracle_standin.values import Bind, Column, OracleType, Value
+
+_FIRST_ROWS = 256
+_CHUNK = 2048
+_TRANSLATIONS = 2000
+_STATEMENTS = 200
+_SNAPSHOTS = 3
+_MEMO = 200_000
+_WAIT_S = 0.5
+_MOMENT: Final = '"stand-in"."moment"'
+
+_TableKey = tuple[str, str]
+_RawRow = tuple[Any, ...]
+
+
+class _Memo(dict[Any, Any]):
+    """Remembers converted values: a result repeats most of its numbers."""
+
+    def __init__(self, convert: Callable[[Any], Decimal]) -> None:
+        super().__init__({None: None})
+        self._convert = convert
+
+    def __missing__(self, key: Any) -> Decimal:
+        if len(self) > _MEMO:
+            self.clear()
+            self[None] = None
+        value = self[key] = self._convert(key)
+        return value
+
+
+_FROM: Final = {
+    Held.DIGITS: _Memo(lambda text: numbers.plain(Decimal(text))),
+    Held.INTEGER: _Memo(Decimal),
+    Held.EXACT: _Memo(numbers.decode),
+}
+
+
+def _decoded(rows: Sequence[_RawRow], held: tuple[Held, ...]) -> list[tuple[Value, ...]]:
+    converters = [_FROM.get(how) for how in held]
+    if not rows or not any(converter is not None for converter in converters):
+        return list(rows)
+    columns = zip(*rows, strict=True)
+    return list(
+        zip(
+            *(
+                column if converter is None else map(converter.__getitem__, column)
+                for column, converter in zip(columns, converters, strict=True)
+            ),
+            strict=True,
+        )
+    )
+
+
+class _ListedRows:
+    """Rows that are all here."""
+
+    def __init__(self, rows: Sequence[_RawRow], held: tuple[Held, ...]) -> None:
+        self._rows: Iterator[_RawRow] = iter(rows)
+        self._held = held
+
+    def fetch(self, count: int) -> Sequence[tuple[Value, ...]]:
+        """Return the next rows."""
+        return _decoded(list(islice(self._rows, count)), self._held)
+
+    def close(self) -> None:
+        """Forget the rest."""
+        self._rows = iter(())
+
+
+class _StreamedRows:
+    """Rows that DuckDB still makes, on a connection of their own."""
+
+    def __init__(
+        self, session: DuckDBSession, cursor: duckdb.DuckDBPyConnection, first: list[_RawRow], held: tuple[Held, ...]
+    ) -> None:
+        self._session = session
+        self._cursor: duckdb.DuckDBPyConnection | None = cursor
+        self._waiting = first
+        self._held = held
+
+    def fetch(self, count: int) -> Sequence[tuple[Value, ...]]:
+        """Return the next rows.
+
+        :raises OracleError: what Oracle raises for a row that cannot be computed; ORA-01013.
+        """
+        while self._cursor is not None and len(self._waiting) < count:
+            wanted = max(count - len(self._waiting), _CHUNK)
+            with self._session.running(self._cursor):
+                more = self._cursor.fetchmany(wanted)
+            self._waiting += more
+            if len(more) < wanted:
+                self._release()
+        taken, self._waiting = self._waiting[:count], self._waiting[count:]
+        return _decoded(taken, self._held)
+
+    def _release(self) -> None:
+        if self._cursor is not None:
+            self._cursor.close()
+            self._cursor = None
+
+    def close(self) -> None:
+        """Forget the rest, and free the connection."""
+        self._release()
+        self._waiting = []
+
+
+@dataclass(slots=True)
+class _Store:
+    """What all sessions share."""
+
+    connection: duckdb.DuckDBPyConnection
+    tables: Mapping[_TableKey, StoredTable]
+    lock: threading.Condition = field(default_factory=threading.Condition)
+    """Held while a moment is taken or changes are committed, so that a moment is never half a commit."""
+    version: int = 0
+    commits: dict[_TableKey, int] = field(default_factory=dict)
+    writers: dict[DuckDBSession, set[_TableKey]] = field(default_factory=dict)
+    waits: dict[DuckDBSession, set[DuckDBSession]] = field(default_factory=dict)
+    translations: OrderedDict[object, Translation] = field(default_factory=OrderedDict)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return a new connection to the same database."""
+        with self.lock:
+            return self.connection.cursor()
+
+
+class DuckDBBackend:
+    """A database of Oracle tables kept in DuckDB; nothing else in it can be seen through SQL."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
+        """Take the tables of a catalogue, each in the DuckDB schema of its owner.
+
+        :raises ValueError: for a table or column of the catalogue that DuckDB does not have.
+        """
+        duckdb_functions.install(connection)
+        connection.execute('CREATE SCHEMA IF NOT EXISTS "stand-in"')
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {_MOMENT} (x INTEGER)")
+        found: dict[_TableKey, dict[str, str]] = {}
+        for schema, table, column, stored in connection.execute(
+            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
+        ).fetchall():
+            found.setdefault((schema, table), {})[column] = stored
+        tables: dict[_TableKey, StoredTable] = {}
+        for key, table in catalogue.items():
+            stored_columns = found.get(key, {})
+            missing = [column.name for column in table.columns if column.name not in stored_columns]
+            if missing:
+                raise ValueError(f"DuckDB has no {key[0]}.{key[1]} with the columns {', '.join(missing)}")
+            tables[key] = StoredTable(table, key[0], stored_columns)
+        self._store = _Store(connection, tables)
+
+    def open_session(self, user: str) -> DuckDBSession:
+        """Open a session; ``user`` is taken in Oracle's upper case."""
+        return DuckDBSession(self._store, user.upper())
+
+
+@dataclass(slots=True)
+class _Change:
+    sql: str
+    values: list[object]
+    row_count: int
+    table: _TableKey
+
+
+@dataclass(slots=True)
+class _Changes:
+    """An open transaction with changes."""
+
+    cursor: duckdb.DuckDBPyConnection
+    seen: dict[_TableKey, int]
+    journal: list[_Change] = field(default_factory=list)
+
+
+class DuckDBSession:
+    """One client's session."""
+
+    def __init__(self, store: _Store, user: str) -> None:
+        self._store = store
+        self._user = user
+        self._schema = user
+        self._date_format = dates.DEFAULT_FORMAT
+        self._reader: duckdb.DuckDBPyConnection | None = None
+        self._changes: _Changes | None = None
+        self._moments: list[duckdb.DuckDBPyConnection] | None = None
+        self._active: duckdb.DuckDBPyConnection | None = None
+        self._is_busy = False
+        self._is_cancelled = False
+        self._statements: OrderedDict[str, Any] = OrderedDict()
+
+    # ---- the contract
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """True from the first change, or SET TRANSACTION READ ONLY, until commit or rollback."""
+        if self._moments is not None:
+            return True
+        return self._changes is not None and any(change.row_count for change in self._changes.journal)
+
+    def set_schema(self, name: str) -> None:
+        """Look up unqualified names in another schema.
+
+        :raises OracleError: ORA-01435.
+        """
+        upper = name if name in {owner for owner, _ in self._store.tables} else name.upper()
+        if upper != self._user and upper not in {owner for owner, _ in self._store.tables}:
+            raise ora(1435)
+        self._schema = upper
+
+    def describe(self, sql: str) -> tuple[Column, ...]:
+        """Return the columns of a query; none for any other statement."""
+        if read_control(sql) is not None:
+            return ()
+        return self._translation(sql, None).columns
+
+    def execute(self, sql: str, binds: Sequence[Bind]) -> Result:
+        """Run one statement.
+
+        :raises OracleError: what Oracle raises.
+        """
+        self._is_busy, self._is_cancelled = True, False
+        try:
+            control = read_control(sql)
+            if control is not None:
+                self._control(control)
+                return Result()
+            return self._run(sql, binds)
+        except duckdb.Error as error:
+            raise self._oracle_error(error) from None
+        finally:
+            self._is_busy = False
+
+    def commit(self) -> None:
+        """Make the changes permanent, or end the read-only transaction."""
+        self._end_moment()
+        changes, self._changes = self._changes, None
+        if changes is None:
+            return
+        with self._store.lock:
+            try:
+                changes.cursor.execute("COMMIT")
+            except duckdb.Error as error:
+                raise self._oracle_error(error) from None
+            finally:
+                changes.cursor.close()
+                self._let_go()
+            for key in {change.table for change in changes.journal}:
+                self._store.commits[key] = self._store.commits.get(key, 0) + 1
+
+    def rollback(self) -> None:
+        """Undo the changes, or end the read-only transaction."""
+        self._end_moment()
+        changes, self._changes = self._changes, None
+        if changes is not None:
+            changes.cursor.close()
+            with self._store.lock:
+                self._let_go()
+
+    def cancel(self) -> None:
+        """Stop the running statement; from another thread."""
+        if not self._is_busy:
+            return
+        self._is_cancelled = True
+        active = self._active
+        if active is not None:
+            active.interrupt()
+        with self._store.lock:
+            self._store.lock.notify_all()
+
+    def close(self) -> None:
+        """Roll back and free every connection; open results end."""
+        self.rollback()
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    # ---- running
+
+    @contextmanager
+    def running(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """Mark the connection that ``cancel`` has to stop, and turn DuckDB's errors into Oracle's.
+
+        :raises OracleError: what Oracle raises.
+        """
+        was_busy, self._is_busy = self._is_busy, True
+        self._active = cursor
+        try:
+            if self._is_cancelled and was_busy:
+                raise ora(1013)
+            yield
+        except duckdb.Error as error:
+            raise self._oracle_error(error) from None
+        finally:
+            self._active = None
+            self._is_busy = was_busy
+
+    def _translation(
+        self, sql: str, types: tuple[OracleType, ...] | None, wide: frozenset[int] = frozenset()
+    ) -> Translation:
+        store = self._store
+        key = (sql, types, wide, self._user, self._schema, self._date_format, store.version)
+        with store.lock:
+            known = store.translations.get(key)
+            if known is not None:
+                store.translations.move_to_end(key)
+                return known
+            tables = store.tables
+        environment = Environment(tables, self._user, self._schema, self._date_format)
+        made = translate(sql, types, environment, wide)
+        with store.lock:
+            store.translations[key] = made
+            while len(store.translations) > _TRANSLATIONS:
+                store.translations.popitem(last=False)
+        return made
+
+    def _run(self, sql: str, binds: Sequence[Bind]) -> Result:
+        types = tuple(bind.type for bind in binds)
+        wide: frozenset[int] = frozenset()
+        while True:
+            translation = self._translation(sql, types, wide)
+            try:
+                values = values_of(translation.parameters, binds)
+                break
+            except TooWideError as error:
+                if error.bind in wide:
+                    raise ora(1426) from None
+                wide |= {error.bind}
+        if translation.action is Action.QUERY:
+            return Result(translation.columns, self._query(translation, values))
+        if self._moments is not None:
+            raise ora(1456)
+        if translation.action is Action.DEFINE:
+            self._define(translation, values)
+            return Result()
+        return Result(row_count=self._change(translation, values))
+
+    def _query(self, translation: Translation, values: list[object]) -> Rows:
+        if self._moments is not None:
+            return _ListedRows(self._at_moment(translation.sql, values), translation.held)
+        if self._changes is not None and self._changes.journal:
+            self._refresh({table.key for table in translation.tables})
+            return _ListedRows(self._in_changes(translation.sql, values), translation.held)
+        cursor, self._reader = self._reader or self._store.cursor(), None
+        try:
+            with self.running(cursor):
+                cursor.execute(self._statement(cursor, translation.sql), values or None)
+                first = cursor.fetchmany(_FIRST_ROWS)
+        except OracleError:
+            cursor.close()
+            raise
+        if len(first) < _FIRST_ROWS:
+            self._reader = cursor
+            return _ListedRows(first, translation.held)
+        return _StreamedRows(self, cursor, first, translation.held)
+
+    def _statement(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Any:
+        known = self._statements.get(sql)
+        if known is None:
+            known = cursor.extract_statements(sql)[0]
+            self._statements[sql] = known
+            if len(self._statements) > _STATEMENTS:
+                self._statements.popitem(last=False)
+        return known
+
+    def _control(self, control: SessionControl) -> None:
+        match control.kind:
+            case Control.NOTHING:
+                return
+            case Control.COMMIT:
+                self.commit()
+            case Control.ROLLBACK:
+                self.rollback()
+            case Control.READ_ONLY:
+                self._take_moment()
+            case Control.READ_WRITE:
+                self._require_no_transaction()
+            case Control.SCHEMA:
+                self.set_schema(control.value)
+            case Control.DATE_FORMAT:
+                dates.parse_model(control.value)
+                self._date_format = control.value
+
+    # ---- read-only transactions
+
+    def _require_no_transaction(self) -> None:
+        if self.is_in_transaction:
+            raise ora(1453)
+
+    def _take_moment(self) -> None:
+        """Open connections that all see this moment; a failed query costs one of them, as DuckDB gives it up."""
+        self._require_no_transaction()
+        self.rollback()
+        with self._store.lock:
+            moments = [self._store.connection.cursor() for _ in range(_SNAPSHOTS)]
+            for cursor in moments:
+                cursor.execute("BEGIN TRANSACTION READ ONLY")
+                cursor.execute(f"SELECT x FROM {_MOMENT} LIMIT 0").fetchall()
+        self._moments = moments
+
+    def _at_moment(self, sql: str, values: list[object]) -> list[_RawRow]:
+        if not self._moments:
+            raise ora(1555)
+        cursor = self._moments[-1]
+        try:
+            with self.running(cursor):
+                return cursor.execute(self._statement(cursor, sql), values or None).fetchall()
+        except OracleError:
+            self._moments.pop().close()
+            raise
+
+    def _end_moment(self) -> None:
+        moments, self._moments = self._moments, None
+        for cursor in moments or []:
+            cursor.close()
+
+    # ---- changes
+
+    def _change(self, translation: Translation, values: list[object]) -> int:
+        key = _target(translation)
+        changes = self._changes or self._begin()
+        while True:
+            self._refresh({table.key for table in translation.tables})
+            changes = self._changes or changes
+            try:
+                with self.running(changes.cursor):
+                    row = changes.cursor.execute(translation.sql, values or None).fetchone()
+                break
+            except _ConflictError:
+                self._replay()
+                self._wait_for_writers(key)
+            except OracleError:
+                self._replay()
+                raise
+        count = int(row[0]) if row else 0
+        changes.journal.append(_Change(translation.sql, values, count, key))
+        with self._store.lock:
+            self._store.writers.setdefault(self, set()).add(key)
+        return count
+
+    def _begin(self) -> _Changes:
+        with self._store.lock:
+            cursor = self._store.connection.cursor()
+            cursor.execute("BEGIN TRANSACTION")
+            cursor.execute(f"SELECT x FROM {_MOMENT} LIMIT 0").fetchall()
+            self._changes = _Changes(cursor, dict(self._store.commits))
+        return self._changes
+
+    def _refresh(self, tables: set[_TableKey]) -> None:
+        changes = self._changes
+        if changes is not None and any(self._store.commits.get(t, 0) != changes.seen.get(t, 0) for t in tables):
+            self._replay()
+
+    def _replay(self) -> None:
+        """Begin the transaction again, at this moment, with the same changes.
+
+        :raises OracleError: ORA-08177, and the transaction is rolled back, if they do not come out the same.
+        """
+        old = self._changes
+        if old is None:
+            return
+        old.cursor.close()
+        new = self._begin()
+        for change in old.journal:
+            try:
+                row = new.cursor.execute(change.sql, change.values or None).fetchone()
+            except duckdb.Error:
+                row = None
+            if row is None or int(row[0]) != change.row_count:
+                self.rollback()
+                raise ora(8177)
+        new.journal = old.journal
+
+    def _in_changes(self, sql: str, values: list[object]) -> list[_RawRow]:
+        changes = self._changes or self._begin()
+        try:
+            with self.running(changes.cursor):
+                return changes.cursor.execute(sql, values or None).fetchall()
+        except OracleError:
+            self._replay()
+            raise
+
+    def _wait_for_writers(self, key: _TableKey) -> None:
+        """Wait, as Oracle does, until those who have changed the same table commit or roll back.
+
+        :raises OracleError: ORA-00060 if one of them waits for this session; ORA-01013.
+        """
+        store = self._store
+        with store.lock:
+            others = {session for session, keys in store.writers.items() if key in keys and session is not self}
+            if any(self in store.waits.get(other, ()) for other in others):
+                raise ora(60)
+            store.waits[self] = others
+            try:
+                while others and others <= set(store.writers) and not self._is_cancelled:
+                    store.lock.wait(_WAIT_S)
+            finally:
+                store.waits.pop(self, None)
+        if self._is_cancelled:
+            raise ora(1013)
+
+    def _let_go(self) -> None:
+        self._store.writers.pop(self, None)
+        self._store.lock.notify_all()
+
+    def _define(self, translation: Translation, values: list[object]) -> None:
+        """Run DDL, which commits before and after."""
+        self.commit()
+        store, change = self._store, translation.definition
+        with store.lock:
+            cursor = store.connection.cursor()
+            try:
+                if change is not None and not change.is_drop:
+                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(change.table.schema)}")
+                cursor.execute(translation.sql, values or None)
+            except duckdb.TransactionException:
+                raise ora(54) from None
+            finally:
+                cursor.close()
+            if change is None:
+                key = _target(translation)
+                store.commits[key] = store.commits.get(key, 0) + 1
+                return
+            tables = dict(store.tables)
+            if change.is_drop:
+                del tables[change.table.key]
+            else:
+                tables[change.table.key] = change.table
+            store.tables = tables
+            store.version += 1
+
+    # ---- errors
+
+    def _oracle_error(self, error: duckdb.Error) -> OracleError:
+        if isinstance(error, duckdb.InterruptException) or self._is_cancelled:
+            return ora(1013)
+        text = str(error)
+        said = from_text(text)
+        if said is not None:
+            return said
+        if isinstance(error, duckdb.TransactionException) or "onflict on " in text:
+            return _ConflictError()
+        if isinstance(error, duckdb.ConstraintException):
+            return ora(1, self._user)
+        for part, code in _SAYINGS:
+            if part in text:
+                return ora(code)
+        if isinstance(error, (duckdb.OutOfRangeException, duckdb.ConversionException)):
+            return ora(1426)
+        return OracleError(604, f"error occurred at recursive SQL level 1 ({type(error).__name__})")
+
+
+_SAYINGS = (
+    ("More than one row returned by a subquery", 1427),
+    ("must appear in the GROUP BY clause", 979),
+    ("cannot contain aggregates", 934),
+)
+
+
+class _ConflictError(OracleError):
+    """Another session has changed the same row."""
+
+    def __init__(self) -> None:
+        super().__init__(8177, "can't serialize access for this transaction")
+
+
+def _target(translation: Translation) -> _TableKey:
+    return translation.tables[0].key
