@@ -67,4 +67,5 @@ def dags(read_dags: Callable[[], DagBag]) -> dict[str, Any]:
     """Return the DAGs by id, with the default settings."""
     bag = read_dags()
     assert bag.import_errors == {}
-    return bag.dags
+    by_id: dict[str, Any] = bag.dags
+    return by_id
