@@ -5,15 +5,17 @@ Where to look, from the outside in:
 ===================  ==========================================================================================
 ``server``           the listening socket; ``running_server`` for tests
 ``control``          a second port through which another process sets faults and reads counters
-``connection``       one client's conversation, in the event loop: login, requests, breaks
+``connection``       one client's session in the event loop: requests, breaks; ``surroundings`` is what all share
+``handshake``        from the first packet to the login
+``line``             a client's packets in and out, and how its line ends
 ``session``          what a request does, in the session's own thread: execute, fetch, commit
 ``faults``           what goes wrong on demand, and its text form
 ``interludes``       changes of the data between one execute and the next
 ``counters``         what the server has done
 ``packets``          headers, and messages cut to the agreed size
 ``primitives``       counted integers and byte strings: what every message is made of
-``negotiation``      everything before login
-``login``            the 12c verifier
+``negotiation``      the messages before login
+``login``            the messages and the keys of the 12c verifier
 ``requests``         what the driver asks for
 ``statements``       the kind and the binds of a statement
 ``bind_values``      the values of binds

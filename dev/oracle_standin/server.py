@@ -11,12 +11,14 @@ from types import MappingProxyType
 from typing import TypedDict, Unpack
 
 from dev.oracle_standin.backend import Backend
-from dev.oracle_standin.connection import Connection, Surroundings, log_failure
+from dev.oracle_standin.connection import Connection, log_failure
 from dev.oracle_standin.control import ControlPort
 from dev.oracle_standin.counters import Counters
 from dev.oracle_standin.faults import FaultPlan
 from dev.oracle_standin.interludes import Change, Interludes
+from dev.oracle_standin.line import Line
 from dev.oracle_standin.login import Users
+from dev.oracle_standin.surroundings import Surroundings
 
 DEFAULT_USERS: Mapping[str, str] = MappingProxyType({"bigmeter_ro": "bigmeter"})
 DEFAULT_SERVICES = ("BILLING",)
@@ -134,7 +136,7 @@ class StandinServer:
         await asyncio.gather(*connections, return_exceptions=True)
 
     def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(Connection(reader, writer, self._surroundings).serve())
+        task = asyncio.create_task(Connection(Line(reader, writer), self._surroundings).serve())
         self._connections.add(task)
         task.add_done_callback(self._part)
 

@@ -44,8 +44,8 @@ class Reply:
 class Session:
     """Answer the requests of one client.
 
-    ``prepare``, ``answer``, ``abandon`` and ``close`` run in the session's thread, one at a time; ``register`` and
-    ``cancel`` are called from the event loop.
+    ``register`` and ``cancel`` are called from the event loop; everything else runs in the session's thread, one at
+    a time.
     """
 
     def __init__(self, backend: BackendSession, faults: FaultPlan, interludes: Interludes, counters: Counters) -> None:
@@ -90,12 +90,20 @@ class Session:
 
     def abandon(self, request: Request) -> None:
         """Undo what the client will never hear of an answer: a cursor it has no number for, rows that it missed."""
-        function = request.function
         if self._answered is request and self._opened is not None:
             self.cursors.close(self._opened.number)
             self._opened = None
-        if isinstance(function, Execute | Fetch) and function.cursor_number in self.cursors:
+        self.lose_place(request)
+
+    def lose_place(self, request: Request) -> None:
+        """Make sure that nobody reads on behind rows that the client may have missed."""
+        function = request.function
+        cursor: Cursor | None = None
+        if self._answered is request and self._opened is not None:
+            cursor = self._opened
+        elif isinstance(function, Execute | Fetch) and function.cursor_number in self.cursors:
             cursor = self.cursors.get(function.cursor_number)
+        if cursor is not None:
             cursor.stop_reading()
             cursor.described = None
 
