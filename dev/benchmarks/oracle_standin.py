@@ -1,0 +1,138 @@
+"""How fast the Oracle stand-in answers one client on loopback, with the server in a process of its own.
+
+``python -m dev.benchmarks.oracle_standin`` prints rows a second of 10 columns at arraysize 1,000, and executes a
+second of a one-row query. The aims are 50,000 and 1,000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from statistics import median
+
+import duckdb
+import oracledb
+
+from dev.oracle_standin.catalogue import Table
+from dev.oracle_standin.dialect.types import duckdb_type
+from dev.oracle_standin.duckdb_backend import DuckDBBackend
+from dev.oracle_standin.server import running_server
+from dev.oracle_standin.values import Column, OracleType
+
+_ARRAYSIZE = 1_000
+_TRIES = 3
+_OWNER = "BENCH"
+
+
+def _number(name: str, precision: int = 0, scale: int = -127) -> Column:
+    return Column(name, OracleType.NUMBER, precision=precision, scale=scale)
+
+
+_READINGS = Table(
+    _OWNER,
+    "READINGS",
+    (
+        _number("ID"),
+        Column("CUST_CODE", OracleType.VARCHAR2, 11),
+        Column("CUST_NAME", OracleType.VARCHAR2, 200),
+        Column("ADDRESS", OracleType.VARCHAR2, 300),
+        Column("DEBT_YM", OracleType.VARCHAR2, 6),
+        _number("METER_COUNT"),
+        _number("USAGE", 12, 2),
+        _number("AVERAGE"),
+        Column("IS_DELETED", OracleType.CHAR, 1),
+        Column("READ_AT", OracleType.DATE),
+    ),
+)
+_FILL = f"""
+    INSERT INTO "{_OWNER}"."READINGS"
+    SELECT i, format('{{:011d}}', i), 'ลูกค้าสมมุติ ' || i, i || '/7 ถนนตัวอย่าง', '256810', i * 7, (i * 7919 % 100000) / 100,
+        CASE WHEN i % 3 = 0 THEN NULL ELSE i % 500 END, 'F', TIMESTAMP '2025-10-01' + to_seconds(i % 86400)
+    FROM range(?) AS numbers(i)
+"""
+
+
+def main() -> int:
+    """Measure, and print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rows", type=int, default=100_000, help="rows of one query (default 100,000)")
+    parser.add_argument("--executes", type=int, default=2_000, help="executes in a row (default 2,000)")
+    options = parser.parse_args()
+    with _serving(options.rows) as dsn, oracledb.connect(dsn) as connection, connection.cursor() as cursor:
+        cursor.arraysize = cursor.prefetchrows = _ARRAYSIZE
+        rows = _rate(lambda: _read_all(cursor), options.rows)
+        _say(f"{rows:,.0f} rows/s of {len(_READINGS.columns)} columns at arraysize {_ARRAYSIZE:,} (aim 50,000)")
+        executes = _rate(lambda: _look_up(cursor, options.executes, options.rows), options.executes)
+        _say(f"{executes:,.0f} executes/s of a query for one row by its key (aim 1,000)")
+        pings = _rate(lambda: _ping(connection, options.executes), options.executes)
+        _say(f"{pings:,.0f} round trips/s without a statement")
+    return 0
+
+
+def _read_all(cursor: oracledb.Cursor) -> None:
+    cursor.execute("SELECT * FROM READINGS")
+    for _ in cursor:
+        pass
+
+
+def _look_up(cursor: oracledb.Cursor, count: int, rows: int) -> None:
+    for number in range(count):
+        cursor.execute("SELECT CUST_NAME, USAGE FROM READINGS WHERE ID = :id", id=number * 7 % rows)
+        if len(cursor.fetchall()) != 1:
+            raise AssertionError("a row is missing")
+
+
+def _ping(connection: oracledb.Connection, count: int) -> None:
+    for _ in range(count):
+        connection.ping()
+
+
+def _rate(run: Callable[[], None], count: int) -> float:
+    """Return how many a second, the median of some tries after a first that warms up."""
+    run()
+    times = []
+    for _ in range(_TRIES):
+        started = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - started)
+    return count / median(times)
+
+
+@contextmanager
+def _serving(rows: int) -> Iterator[str]:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    server = context.Process(target=_serve, args=(theirs, rows))
+    server.start()
+    try:
+        yield ours.recv()
+    finally:
+        ours.send("stop")
+        server.join()
+
+
+def _serve(line: Connection, rows: int) -> None:
+    with duckdb.connect() as connection:
+        columns = ", ".join(f'"{column.name}" {duckdb_type(column)}' for column in _READINGS.columns)
+        connection.execute(f'CREATE SCHEMA "{_OWNER}"')
+        connection.execute(f'CREATE TABLE "{_OWNER}"."READINGS" ({columns})')
+        connection.execute(_FILL, [rows])
+        connection.execute(f'CREATE INDEX "READINGS_PK" ON "{_OWNER}"."READINGS" ("ID")')
+        catalogue = {(_OWNER, _READINGS.name): _READINGS}
+        with running_server(DuckDBBackend(connection, catalogue), users={"bench": "bench"}) as server:
+            line.send(server.dsn)
+            line.recv()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
