@@ -36,6 +36,7 @@ ENV PATH=/opt/venv/bin:${PATH} \
     AIRFLOW__CORE__PLUGINS_FOLDER=/opt/airflow/bigmeter/plugins \
     AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST='[{"name": "bigmeter", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle", "kwargs": {"path": "/opt/airflow/bigmeter", "refresh_interval": 60}}]' \
     AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH=/opt/airflow/bundles \
+    AIRFLOW__METRICS__LEGACY_NAMES_ON=False \
     AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED=True \
     AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK=True \
     AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=False

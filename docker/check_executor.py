@@ -95,7 +95,9 @@ def _await_broker(url: str, wait_s: float) -> None:
     while True:
         try:
             if parts.scheme in {"redis", "rediss"}:
-                redis.Redis.from_url(url, socket_timeout=_PROBE_TIMEOUT_S, socket_connect_timeout=_PROBE_TIMEOUT_S).ping()
+                redis.Redis.from_url(
+                    url, socket_timeout=_PROBE_TIMEOUT_S, socket_connect_timeout=_PROBE_TIMEOUT_S
+                ).ping()
             else:
                 socket.create_connection((host, port), timeout=_PROBE_TIMEOUT_S).close()
         except redis.AuthenticationError:

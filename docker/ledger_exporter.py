@@ -153,9 +153,7 @@ def _branches(branches: Sequence[BranchFreshness]) -> Iterator[Metric]:
         "Usage of the last month loaded, cubic metres.",
         lambda one: None if one.usage_m3 is None else float(one.usage_m3),
     )
-    yield family(
-        "attempt_timestamp_seconds", "When the last attempt ended.", lambda one: _unix(one.last_attempt_at)
-    )
+    yield family("attempt_timestamp_seconds", "When the last attempt ended.", lambda one: _unix(one.last_attempt_at))
     yield failing
 
 
@@ -169,7 +167,7 @@ def serve(ledger: Ledger, host: str, port: int) -> ThreadingHTTPServer:
     registry.register(ledger)
 
     class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802  the base class names it
+        def do_GET(self) -> None:
             if self.path == "/healthy":
                 self._answer(HTTPStatus.OK, b"ok\n", "text/plain")
             elif self.path == "/metrics":

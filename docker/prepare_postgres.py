@@ -1,4 +1,4 @@
-"""Make the roles and databases of the PostgreSQL server that Compose starts; run at each start, it changes only what differs.
+"""Make the roles and databases of the PostgreSQL server that Compose starts, at each start; what is there stays.
 
 ========================  =====================================================================================
 ``airflow``               owns the database ``airflow``: Airflow's own metadata
@@ -99,9 +99,7 @@ def _ensure_database(connection: psycopg.Connection[tuple[object, ...]], databas
             )
         )
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
-    connection.execute(
-        sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, sql.Identifier(owner))
-    )
+    connection.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, sql.Identifier(owner)))
 
 
 def _password(environment: Mapping[str, str], name: str) -> str:
