@@ -476,7 +476,7 @@ class Statement:
                 yield TableSource(table, None, alias or name)
                 continue
             alias, place = self._alias(place, end)
-            if query is not None:
+            if query is not None or alias is not None:
                 yield TableSource(table, query, alias)
 
     def _alias(self, place: int, end: int) -> tuple[str | None, int]:
