@@ -253,7 +253,10 @@ def test_a_comment_at_the_end_of_the_condition_does_not_swallow_the_filter() -> 
         ("SELECT CUST_CODE, u PRESENT_WATER_USG FROM bills_of(1) trn", "trn.CUST_CODE"),
         ("SELECT CUST_CODE, u PRESENT_WATER_USG FROM PWACIS.bills@far.away trn", "trn.CUST_CODE"),
         ("SELECT CUST_CODE, u PRESENT_WATER_USG FROM bills SAMPLE (10) SEED (1) trn", "trn.CUST_CODE"),
-        ("SELECT CUST_CODE, u PRESENT_WATER_USG FROM a PARTITION BY (b) RIGHT JOIN bills trn ON 1 = 1", "trn.CUST_CODE"),
+        (
+            "SELECT CUST_CODE, u PRESENT_WATER_USG FROM a PARTITION BY (b) RIGHT JOIN bills trn ON 1 = 1",
+            "trn.CUST_CODE",
+        ),
         ("SELECT CUST_CODE, u PRESENT_WATER_USG FROM (SELECT * FROM x) trn", "trn.CUST_CODE"),
         ("SELECT CUST_CODE, u PRESENT_WATER_USG FROM a b, LATERAL (SELECT 1 FROM trn) c", "CUST_CODE"),
         ("SELECT * FROM (SELECT b.CUST_CODE, b.PRESENT_WATER_USG FROM bills b)", '"CUST_CODE"'),
