@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -31,22 +32,21 @@ def billing_database(
     :param progress: called with each branch that has been made; not at all if the file has the data.
     :raises OptionError: if the file has other data, cannot be opened, is no database, or is in use.
     """
-    with tempfile.TemporaryDirectory(prefix="billing-data-") as spill:
-        if file is not None and not file.exists():
-            _make_file(file, options, spill, progress)
-        with closing(_open(file, spill)) as connection:
-            if file is None:
-                generate(connection, options, progress=progress)
-            else:
-                _check(connection, file, options)
-            yield connection
+    if file is not None and not file.exists():
+        _make_file(file, options, progress)
+    with closing(_open(file)) as connection:
+        if file is None:
+            generate(connection, options, progress=progress)
+        else:
+            _check(connection, file, options)
+        yield connection
 
 
-def _make_file(file: Path, options: GeneratorOptions, spill: str, progress: Callable[[Branch], None] | None) -> None:
+def _make_file(file: Path, options: GeneratorOptions, progress: Callable[[Branch], None] | None) -> None:
     """Make a file under another name first, so that one which bears its name is complete."""
     unfinished = file.with_name(f"{file.name}.part-{os.getpid()}")
     try:
-        with closing(_open(unfinished, spill)) as connection:
+        with closing(_open(unfinished)) as connection:
             generate(connection, options, progress=progress)
         unfinished.replace(file)
     finally:
@@ -54,11 +54,14 @@ def _make_file(file: Path, options: GeneratorOptions, spill: str, progress: Call
         unfinished.with_name(f"{unfinished.name}.wal").unlink(missing_ok=True)
 
 
-def _open(file: Path | None, spill: str) -> duckdb.DuckDBPyConnection:
+def _open(file: Path | None) -> duckdb.DuckDBPyConnection:
+    # DuckDB makes this directory when memory runs short and removes it in the end; by default it would lie in the
+    # directory that the command was started in.
+    spill = Path(tempfile.gettempdir()) / f"billing-data-{secrets.token_hex(8)}"
     try:
         return duckdb.connect(
             str(file) if file is not None else ":memory:",
-            config={"memory_limit": MEMORY_LIMIT, "threads": THREADS, "temp_directory": spill},
+            config={"memory_limit": MEMORY_LIMIT, "threads": THREADS, "temp_directory": str(spill)},
         )
     except duckdb.Error:
         raise OptionError(f"database {file}: it cannot be opened, is no DuckDB database, or is in use") from None
