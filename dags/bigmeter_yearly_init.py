@@ -57,7 +57,7 @@ def bigmeter_yearly_init() -> None:
 
     jobs = task(yearly.check)()
     branches = branch.expand(job=jobs)
-    told = task(retries=0)(yearly.summary)().as_teardown()
+    told = task(yearly.summary)().as_teardown()
     branches >> told
     jobs >> told
 

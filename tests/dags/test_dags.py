@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,8 +17,15 @@ MONTHLY, YEARLY = "bigmeter_monthly_sync", "bigmeter_yearly_init"
 BRANCH_TASKS = [(MONTHLY, "sync_branch"), (YEARLY, "capture_cohort"), (YEARLY, "load_history")]
 
 
-def test_the_bundle_holds_the_two_dags_and_nothing_else_is_taken_for_one(dags: dict[str, Any]) -> None:
+def test_the_bundle_holds_the_two_dags(dags: dict[str, Any]) -> None:
     assert set(dags) == {MONTHLY, YEARLY}
+
+
+def test_airflow_looks_for_dags_in_no_other_file_of_the_repository() -> None:
+    from airflow.utils.file import list_py_file_paths
+
+    found = {Path(name).relative_to(ROOT).as_posix() for name in list_py_file_paths(ROOT)}
+    assert found == {f"dags/{name}.py" for name in (MONTHLY, YEARLY)}
 
 
 def test_a_dag_survives_the_way_through_airflows_database(dags: dict[str, Any]) -> None:
@@ -116,17 +124,14 @@ def test_a_pool_is_used_if_one_is_named(
     assert read_dags().dags[dag_id].get_task(task_id).pool == "oracle"
 
 
-def test_every_task_has_a_time_out_and_all_but_the_summary_retry_by_cause(dags: dict[str, Any]) -> None:
+def test_every_task_has_a_time_out_and_retries_by_cause(dags: dict[str, Any]) -> None:
     from include.bigmeter.tasks.retries import RetryByCause
 
     for dag in dags.values():
         for task in dag.tasks:
             assert task.execution_timeout is not None
-            if task.task_id == "summary":
-                assert task.retries == 0
-            else:
-                assert task.retries == 3
-                assert isinstance(task.retry_policy, RetryByCause)
+            assert task.retries == 3
+            assert isinstance(task.retry_policy, RetryByCause)
 
 
 def test_the_order_is_check_branches_summary(dags: dict[str, Any]) -> None:

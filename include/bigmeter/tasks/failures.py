@@ -38,8 +38,8 @@ def told(ti: Any, subject: str, kind: str | None = None) -> Iterator[None]:  # n
     except BigmeterError as error:
         failure = error
     except AirflowTaskTimeout:
-        took = f"{ti.task.execution_timeout.total_seconds():.0f} s"
-        failure = UnavailableError(f"{subject}: not finished after {took} (TASK_TIMEOUT_S); is a server hanging?")
+        limit = f"{ti.task.execution_timeout.total_seconds():.0f} s{' (TASK_TIMEOUT_S)' if kind else ''}"
+        failure = UnavailableError(f"{subject}: not finished after {limit}; is a server hanging?")
     except AirflowRuntimeError as error:
         failure = UnavailableError(f"{subject}: Airflow's API server failed: {error.error.error.value}")
     except Exception as error:  # noqa: BLE001 - raised again below, without the text that may quote a row

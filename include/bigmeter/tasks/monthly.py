@@ -89,6 +89,8 @@ def summary() -> dict[str, Any]:
     Green means that the summary is written; whether the run is good is the colour of the run. Its XCom holds the same
     figures for machines.
     """
-    from include.bigmeter.tasks import summaries  # noqa: PLC0415 - the table's library is too heavy for a DAG file
+    ti = get_current_context()["ti"]
+    with told(ti, "summary"):
+        from include.bigmeter.tasks import summaries  # noqa: PLC0415 - the table's library is too heavy for a DAG file
 
-    return summaries.summarize_month(get_current_context()["ti"], SYNC_TASK)
+        return summaries.summarize_month(ti, SYNC_TASK)

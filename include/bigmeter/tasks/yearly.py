@@ -83,6 +83,8 @@ def summary() -> dict[str, Any]:
     The first table is the cohorts, the second their history, each branch's months added up. Green means that the
     summary is written; whether the run is good is the colour of the run. Its XCom holds the same figures for machines.
     """
-    from include.bigmeter.tasks import summaries  # noqa: PLC0415 - the table's library is too heavy for a DAG file
+    ti = get_current_context()["ti"]
+    with told(ti, "summary"):
+        from include.bigmeter.tasks import summaries  # noqa: PLC0415 - the table's library is too heavy for a DAG file
 
-    return summaries.summarize_year(get_current_context()["ti"], CAPTURE_TASK, HISTORY_TASK)
+        return summaries.summarize_year(ti, CAPTURE_TASK, HISTORY_TASK)
