@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from dev.oracle_standin.backend import OracleError
@@ -30,6 +32,15 @@ _BACKEND_GOODBYE_S: Final = 10.0
 _T = TypeVar("_T")
 
 
+@dataclass(slots=True)
+class _Call:
+    """A request that is being answered: a step that waits in the event loop, or a job in the session's thread."""
+
+    request: Request
+    step: asyncio.Task[None] | None = None
+    job: Future[Reply] | None = None
+
+
 class Connection:
     """Serve one client until its line ends.
 
@@ -46,9 +57,7 @@ class Connection:
         self._is_frozen = False
         self._executor: ThreadPoolExecutor | None = None
         self._session: Session | None = None
-        self._call: asyncio.Task[None] | None = None
-        self._call_request: Request | None = None
-        self._job: Future[Reply] | None = None
+        self._call: _Call | None = None
         self._answered: Request | None = None
 
     async def serve(self) -> None:
@@ -120,7 +129,7 @@ class Connection:
     def _settle(self, session: Session) -> None:
         """Start the call if all of its request is there."""
         if self._unreadable is not None:
-            self._line.send(call_end(in_transaction=session.in_transaction, error=self._unreadable))
+            self._line.send(self._error(self._unreadable))
             self._unreadable = None
             return
         received = bytes(self._request)
@@ -143,56 +152,68 @@ class Connection:
         session.register(request)
         if request.closed_cursors or request.schema is not None:
             self._in_thread(session.prepare, request)
-        self._call_request = request
-        self._call = asyncio.create_task(self._run(session, request))
-        self._call.add_done_callback(self._check_call)
+        call = self._call = _Call(request)
+        if faults := self._strike(request):
+            self._in_step(call, self._suffer_first(session, call, faults))
+        else:
+            self._run(session, call)
 
     def _forget_request(self) -> None:
         self._request.clear()
         self._tried = 0
         self._unreadable = None
 
-    def _check_call(self, call: asyncio.Task[None]) -> None:
-        """Close the line if a call could not even be answered with an error."""
-        if not call.cancelled() and (failure := call.exception()) is not None:
-            log_failure(failure)
-            self._line.close()
-
-    async def _run(self, session: Session, request: Request) -> None:
-        """Run one call and send its reply; cancelled by a break."""
-        try:
-            for fault in self._strike(request):
+    async def _suffer_first(self, session: Session, call: _Call, faults: list[Fault]) -> None:
+        with suppress(LineEnded):
+            for fault in faults:
                 if fault.kind == "ora":
-                    self._in_thread(session.abandon, request)
-                    error = named_error(fault.ora, fault.message)
-                    self._line.send(call_end(in_transaction=session.in_transaction, error=error))
+                    self._in_thread(session.abandon, call.request)
+                    self._end_call(self._error(named_error(fault.ora, fault.message)))
                     return
                 await self._suffer(fault)
-            job = self._job = self._in_thread(session.answer, request)
-            done = asyncio.wrap_future(job)
-            try:
-                await asyncio.wait({done})
-            except asyncio.CancelledError:
-                done.cancel()
-                raise
-            failure = done.exception()
-            if failure is not None:
-                log_failure(failure)
-                self._in_thread(session.abandon, request)
-                error = named_error(604)
-                self._line.send(call_end(in_transaction=session.in_transaction, error=error))
-                return
-            reply = done.result()
-            self._answered = request
+            self._run(session, call)
+
+    def _run(self, session: Session, call: _Call) -> None:
+        """Have a call answered in the session's thread, and its reply sent from the event loop."""
+        loop = asyncio.get_running_loop()
+        call.job = self._in_thread(session.answer, call.request)
+        call.job.add_done_callback(lambda job: loop.call_soon_threadsafe(self._reply, session, call, job))
+
+    def _reply(self, session: Session, call: _Call, job: Future[Reply]) -> None:
+        """Send the reply of a call, unless a break has come before it."""
+        if self._call is not call:
+            return
+        failure = job.exception()
+        if failure is not None:
+            log_failure(failure)
+            self._in_thread(session.abandon, call.request)
+            self._end_call(self._error(named_error(604)))
+            return
+        reply = job.result()
+        if reply.fault is None:
+            self._end_call(reply.message)
+        else:
             self._line.send(reply.message)
-            if reply.fault is not None:
-                await self._suffer(reply.fault)
-                self._line.send(reply.rest)
-        except LineEnded:
-            pass
-        finally:
-            if self._call is asyncio.current_task():
-                self._call = self._call_request = self._job = None
+            self._in_step(call, self._suffer_last(reply.fault, reply.rest))
+
+    async def _suffer_last(self, fault: Fault, rest: bytes) -> None:
+        with suppress(LineEnded):
+            await self._suffer(fault)
+            self._end_call(rest)
+
+    def _end_call(self, last_words: bytes) -> None:
+        if self._call is not None:
+            self._answered = self._call.request
+            self._call = None
+        self._line.send(last_words)
+
+    def _in_step(self, call: _Call, step: Coroutine[None, None, None]) -> None:
+        """Let a step of a call take its time, as faults do; a break cancels it."""
+        call.step = asyncio.create_task(step)
+
+    def _error(self, error: OracleError) -> bytes:
+        in_transaction = self._session is not None and self._session.in_transaction
+        return call_end(in_transaction=in_transaction, error=error)
 
     def _strike(self, request: Request) -> list[Fault]:
         faults, function = self._around.faults, request.function
@@ -229,21 +250,21 @@ class Connection:
         if marker is Marker.RESET:
             self._is_breaking = False
             self._line.send_marker(Marker.RESET)
-            self._line.send(call_end(in_transaction=session.in_transaction, error=CANCELLED))
+            self._line.send(self._error(CANCELLED))
         elif not self._is_breaking:
             self._is_breaking = True
             self._line.send_marker(Marker.BREAK)
 
     def _abandon_call(self, session: Session) -> None:
         """Let go of the running call: the session's next one waits for its thread, the client does not."""
-        call, request, job = self._call, self._call_request, self._job
-        if call is None or request is None:
+        call, self._call = self._call, None
+        if call is None:
             return
-        self._call = self._call_request = self._job = None
-        call.cancel()
-        if job is not None and job.running():
+        if call.step is not None:
+            call.step.cancel()
+        if call.job is not None and not call.job.cancel() and call.job.running():
             session.cancel()
-        self._in_thread(session.abandon, request)
+        self._in_thread(session.abandon, call.request)
 
     async def _suffer(self, fault: Fault) -> None:
         """Let a fault strike the running call.

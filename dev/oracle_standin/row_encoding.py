@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain, repeat
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar, cast
 
-from dev.oracle_standin.oracle_date import encode_date, encode_timestamp
+from dev.oracle_standin.oracle_date import DATE_SIZE, encode_date, encode_timestamp
 from dev.oracle_standin.oracle_float import encode_double
-from dev.oracle_standin.oracle_number import encode_number
+from dev.oracle_standin.oracle_number import encode_with_length
 from dev.oracle_standin.primitives import MAX_SHORT, byte_string
 from dev.oracle_standin.values import Column, OracleType, Value
 
@@ -18,10 +18,9 @@ ROW_MARK = b"\x07"
 NULL = b"\x00"
 _LONG_END = b"\x00\x00"
 _SIZES = [bytes((size,)) for size in range(256)]
-_MEMO_LIMIT = 65536
 
 # The value of a column has the type that its Column says; Any spares a check of each of millions of values.
-_ColumnEncoder = Callable[[Iterable[Any]], Iterable[bytes]]
+_ColumnEncoder = Callable[[Sequence[Any]], Iterable[bytes]]
 _Key = TypeVar("_Key", Decimal, datetime)
 
 
@@ -46,28 +45,20 @@ class RowEncoder:
         return b"".join(chain.from_iterable(zip(repeat(ROW_MARK, len(rows)), *encoded, strict=True)))
 
 
-class _Memo(dict[_Key | None, bytes], Generic[_Key]):
-    """Values already encoded: most numbers and dates of a result come again and again."""
+def _repetitive(encode: Callable[[_Key], bytes]) -> _ColumnEncoder:
+    """Make the encoder of a column whose values often repeat themselves: each is then encoded once."""
 
-    def __init__(self, encode: Callable[[_Key], bytes]) -> None:
-        super().__init__({None: NULL})
-        self._encode: Callable[[_Key], bytes] = encode
+    def encode_column(values: Sequence[_Key | None]) -> Iterable[bytes]:
+        distinct = set(values)
+        has_null = None in distinct
+        distinct.discard(None)
+        if len(distinct) * 2 > len(values) and not has_null:
+            return map(encode, cast("Sequence[_Key]", values))
+        encoded: dict[_Key | None, bytes] = {value: encode(value) for value in distinct if value is not None}
+        encoded[None] = NULL
+        return map(encoded.__getitem__, values)
 
-    def __missing__(self, value: _Key | None) -> bytes:
-        assert value is not None  # noqa: S101 - NULL is always there
-        if len(self) >= _MEMO_LIMIT:
-            self.clear()
-            self[None] = NULL
-        stored = self._encode(value)
-        encoded = _SIZES[len(stored)] + stored
-        self[value] = encoded
-        return encoded
-
-
-# Shared by all sessions: a dict's operations are atomic, and two threads that both encode a value agree on it.
-_NUMBERS = _Memo(encode_number)
-_DATES = _Memo(encode_date)
-_TIMESTAMPS = _Memo(encode_timestamp)
+    return encode_column
 
 
 def _encoder(column: Column) -> _ColumnEncoder:
@@ -75,20 +66,16 @@ def _encoder(column: Column) -> _ColumnEncoder:
     return _only_nulls if encode in (_texts, _raws) and not column.size else encode
 
 
-def _numbers(values: Iterable[Decimal | None]) -> Iterable[bytes]:
-    return map(_NUMBERS.__getitem__, values)
-
-
-def _dates(values: Iterable[datetime | None]) -> Iterable[bytes]:
-    return map(_DATES.__getitem__, values)
-
-
-def _timestamps(values: Iterable[datetime | None]) -> Iterable[bytes]:
-    return map(_TIMESTAMPS.__getitem__, values)
-
-
-def _doubles(values: Iterable[float | None]) -> Iterable[bytes]:
+def _doubles(values: Sequence[float | None]) -> Iterable[bytes]:
     return (NULL if value is None else b"\x08" + encode_double(value) for value in values)
+
+
+def _date(value: datetime) -> bytes:
+    return _SIZES[DATE_SIZE] + encode_date(value)
+
+
+def _timestamp(value: datetime) -> bytes:
+    return byte_string(encode_timestamp(value))
 
 
 def _text(value: str | None) -> bytes:
@@ -99,19 +86,19 @@ def _text(value: str | None) -> bytes:
     return _SIZES[size] + stored if size <= MAX_SHORT else byte_string(stored)
 
 
-def _texts(values: Iterable[str | None]) -> Iterable[bytes]:
+def _texts(values: Sequence[str | None]) -> Iterable[bytes]:
     return map(_text, values)
 
 
-def _longs(values: Iterable[str | None]) -> Iterable[bytes]:
+def _longs(values: Sequence[str | None]) -> Iterable[bytes]:
     return (_text(value) + _LONG_END for value in values)
 
 
-def _raws(values: Iterable[bytes | None]) -> Iterable[bytes]:
+def _raws(values: Sequence[bytes | None]) -> Iterable[bytes]:
     return (byte_string(value) if value else NULL for value in values)
 
 
-def _only_nulls(values: Iterable[Value]) -> Iterable[bytes]:
+def _only_nulls(values: Sequence[Value]) -> Iterable[bytes]:
     for value in values:
         if value:
             raise ValueError("a value in a column that was described with size 0")
@@ -122,9 +109,9 @@ _ENCODERS: dict[OracleType, _ColumnEncoder] = {
     OracleType.VARCHAR2: _texts,
     OracleType.CHAR: _texts,
     OracleType.LONG: _longs,
-    OracleType.NUMBER: _numbers,
-    OracleType.DATE: _dates,
-    OracleType.TIMESTAMP: _timestamps,
+    OracleType.NUMBER: _repetitive(encode_with_length),
+    OracleType.DATE: _repetitive(_date),
+    OracleType.TIMESTAMP: _repetitive(_timestamp),
     OracleType.BINARY_DOUBLE: _doubles,
     OracleType.RAW: _raws,
 }

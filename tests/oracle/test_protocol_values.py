@@ -9,7 +9,7 @@ from decimal import Decimal
 import oracledb
 import pytest
 
-from dev.oracle_standin.oracle_number import decode_number, encode_number
+from dev.oracle_standin.oracle_number import decode_number, encode_number, encode_with_length
 from tests.oracle.scripted_backend import ScriptedBackend, query_result, text_column
 
 
@@ -59,6 +59,17 @@ def test_the_stored_form_of_a_number_is_oracles() -> None:
     assert {number: decode_number(bytes.fromhex(form)) for number, form in stored.items()} == {
         number: Decimal(number) for number in stored
     }
+
+
+def test_the_short_way_to_a_number_leads_to_the_same_bytes() -> None:
+    chance = random.Random(100)  # noqa: S311 - repeatable, not secret
+    numbers = [Decimal(number) for number in NUMBERS] + [
+        Decimal(chance.randrange(10 ** chance.randrange(1, 39))).scaleb(-chance.randrange(0, 45)) for _ in range(3000)
+    ]
+    for number in numbers:
+        stored = encode_number(number)
+        assert encode_with_length(number) == bytes((len(stored),)) + stored
+        assert decode_number(stored) == number or len(number.as_tuple().digits) > 38
 
 
 def test_a_number_is_written_without_exponent_or_trailing_zeros() -> None:
