@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -57,27 +57,31 @@ class _Memo(dict[Any, Any]):
         return value
 
 
-_FROM: Final = {
-    Held.DIGITS: _Memo(lambda text: numbers.plain(Decimal(text))),
-    Held.INTEGER: _Memo(Decimal),
-    Held.EXACT: _Memo(numbers.decode),
+_EXACT: Final = _Memo(numbers.decode)
+
+
+def _decimals(column: tuple[Any, ...]) -> Iterable[Decimal | None]:
+    if None in column:
+        return [None if value is None else Decimal(value) for value in column]
+    return map(Decimal, column)
+
+
+_FROM: Final[dict[Held, Callable[[tuple[Any, ...]], Iterable[Decimal | None]]]] = {
+    Held.DIGITS: _decimals,
+    Held.INTEGER: _decimals,
+    Held.EXACT: lambda column: map(_EXACT.__getitem__, column),
 }
 
 
 def _decoded(rows: Sequence[_RawRow], held: tuple[Held, ...]) -> list[tuple[Value, ...]]:
     converters = [_FROM.get(how) for how in held]
-    if not rows or not any(converter is not None for converter in converters):
+    if not rows or not any(converters):
         return list(rows)
     columns = zip(*rows, strict=True)
-    return list(
-        zip(
-            *(
-                column if converter is None else map(converter.__getitem__, column)
-                for column, converter in zip(columns, converters, strict=True)
-            ),
-            strict=True,
-        )
+    decoded = (
+        column if convert is None else convert(column) for column, convert in zip(columns, converters, strict=True)
     )
+    return list(zip(*decoded, strict=True))
 
 
 class _ListedRows:
@@ -208,6 +212,7 @@ class DuckDBSession:
         self._user = user
         self._schema = user
         self._date_format = dates.DEFAULT_FORMAT
+        self._refusal: OracleError | None = None
         self._reader: duckdb.DuckDBPyConnection | None = None
         self._changes: _Changes | None = None
         self._moments: list[duckdb.DuckDBPyConnection] | None = None
@@ -226,14 +231,16 @@ class DuckDBSession:
         return self._changes is not None and any(change.row_count for change in self._changes.journal)
 
     def set_schema(self, name: str) -> None:
-        """Look up unqualified names in another schema.
+        """Look up unqualified names in another schema; if there is none, the next statement raises ORA-01435."""
+        try:
+            self._use_schema(name.upper())
+        except OracleError as error:
+            self._refusal = error
 
-        :raises OracleError: ORA-01435.
-        """
-        upper = name if name in {owner for owner, _ in self._store.tables} else name.upper()
-        if upper != self._user and upper not in {owner for owner, _ in self._store.tables}:
+    def _use_schema(self, name: str) -> None:
+        if name != self._user and name not in {owner for owner, _ in self._store.tables}:
             raise ora(1435)
-        self._schema = upper
+        self._schema = name
 
     def describe(self, sql: str) -> tuple[Column, ...]:
         """Return the columns of a query; none for any other statement."""
@@ -247,7 +254,10 @@ class DuckDBSession:
         :raises OracleError: what Oracle raises.
         """
         self._is_busy, self._is_cancelled = True, False
+        refusal, self._refusal = self._refusal, None
         try:
+            if refusal is not None:
+                raise refusal
             control = read_control(sql)
             if control is not None:
                 self._control(control)
@@ -403,7 +413,7 @@ class DuckDBSession:
             case Control.READ_WRITE:
                 self._require_no_transaction()
             case Control.SCHEMA:
-                self.set_schema(control.value)
+                self._use_schema(control.value)
             case Control.DATE_FORMAT:
                 dates.parse_model(control.value)
                 self._date_format = control.value

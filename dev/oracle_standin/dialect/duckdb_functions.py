@@ -183,6 +183,23 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
 }
 
 
+_MAY_GIVE_NULL = frozenset({"ora_sum", "ora_substr", "ora_substr_from", "ora_lpad", "ora_rpad"})
+"""Functions that make NULL of what is not null; DuckDB wants to know."""
+
+
+def _null_for_null(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments: None if None in arguments else function(*arguments)
+
+
+def _of_arity(function: Callable[..., Any], arity: int) -> Callable[..., Any]:
+    """Return a callable with as many named parameters as DuckDB counts."""
+    if arity == 1:
+        return lambda a: function(a)
+    if arity == 2:
+        return lambda a, b: function(a, b)
+    return lambda a, b, c: function(a, b, c)
+
+
 def install(connection: duckdb.DuckDBPyConnection) -> None:
     """Define the functions in a DuckDB database, once; every connection to it then has them."""
     present = {
@@ -192,5 +209,13 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
         ).fetchall()
     }
     for name, (function, parameters, result) in _FUNCTIONS.items():
-        if name not in present:
-            connection.create_function(name, function, parameters, result)
+        if name in present:
+            continue
+        types: list[Any] = list(parameters)
+        if name in _MAY_GIVE_NULL:
+            null_proof = _null_for_null(function)
+            connection.create_function(
+                name, _of_arity(null_proof, len(types)), types, result, null_handling="special"
+            )
+        else:
+            connection.create_function(name, function, types, result)

@@ -634,8 +634,9 @@ class Expressions:
     def _comparison(self, node: exp.Binary, block: Block) -> str:
         only_args(node, "this", "expression")
         operator = _COMPARISONS[type(node)]
-        if isinstance(node.expression, (exp.Any, exp.All)):
-            return self._quantified(node, operator, block)
+        quantified = self._quantifier(node.expression)
+        if quantified is not None:
+            return self._quantified(node, operator, *quantified, block)
         if isinstance(node.this, exp.Tuple) or isinstance(node.expression, exp.Tuple):
             return self._tuple_comparison(node, operator, block)
         return self.compare(operator, node.this, node.expression, block)
@@ -649,19 +650,24 @@ class Expressions:
         pairs = zip(left.expressions, right.expressions, strict=True)
         return "(" + " AND ".join(self.compare("=", a, b, block) for a, b in pairs) + ")"
 
-    def _quantified(self, node: exp.Binary, operator: str, block: Block) -> str:
-        is_any = isinstance(node.expression, exp.Any)
-        inner = node.expression.this
-        if isinstance(inner, exp.Subquery):
+    def _quantifier(self, node: exp.Expr) -> tuple[bool, list[exp.Expr]] | None:
+        """Return whether a right side is ANY (not ALL), and its members or its one query; None if it is neither."""
+        if isinstance(node, exp.Anonymous) and isinstance(node.this, str) and node.this.upper() in ("ANY", "SOME", "ALL"):
+            return node.this.upper() != "ALL", list(node.expressions)
+        if not isinstance(node, exp.Any | exp.All):
+            return None
+        inner = node.this
+        while isinstance(inner, exp.Subquery | exp.Paren):
             inner = inner.this
-        if isinstance(inner, exp.Query):
+        return isinstance(node, exp.Any), list(inner.expressions) if isinstance(inner, exp.Tuple) else [inner]
+
+    def _quantified(self, node: exp.Binary, operator: str, is_any: bool, members: list[exp.Expr], block: Block) -> str:
+        if isinstance(members[0], exp.Query):
             if (operator, is_any) == ("=", True):
-                return self._in_query(node.this, inner, block)
+                return self._in_query(node.this, members[0], block)
             if (operator, is_any) == ("<>", False):
-                return f"(NOT {self._in_query(node.this, inner, block)})"
+                return f"(NOT {self._in_query(node.this, members[0], block)})"
             raise unimplemented("this comparison with ANY or ALL", position_of(node))
-        members = inner.expressions if isinstance(inner, exp.Tuple) else [inner]
-        members = [m.this if isinstance(m, exp.Paren) else m for m in members]
         self._check_list(members)
         joined = " OR " if is_any else " AND "
         return "(" + joined.join(self.compare(operator, node.this, member, block) for member in members) + ")"

@@ -34,6 +34,10 @@ ScalarTranslator = Callable[[Expressions, list[exp.Expr], Block, exp.Expr], Term
 FUNCTIONS: dict[str, FunctionTranslator] = {}
 
 
+_COUNTED_AS_INVALID = frozenset({"NVL", "NVL2", "NULLIF"})
+"""Functions for which Oracle says ORA-00909 where it says ORA-00938 or ORA-00939 for others."""
+
+
 def scalar(name: str, least: int, most: int) -> Callable[[ScalarTranslator], ScalarTranslator]:
     """Register a single-row function that takes ``least`` to ``most`` arguments."""
 
@@ -46,10 +50,9 @@ def scalar(name: str, least: int, most: int) -> Callable[[ScalarTranslator], Sca
                     else ora(923, position=position_of(node))
                 )
             arguments = list(node.expressions)
-            if len(arguments) < least:
-                raise ora(938, position=position_of(node))
-            if len(arguments) > most:
-                raise ora(939, position=position_of(node))
+            if not least <= len(arguments) <= most:
+                code = 938 if len(arguments) < least else 939
+                raise ora(909 if name in _COUNTED_AS_INVALID else code, position=position_of(node))
             return translate(expressions, arguments, block, node)
 
         FUNCTIONS[name] = checked
