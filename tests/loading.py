@@ -92,7 +92,7 @@ class Loading:
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Read what is committed."""
         with psycopg.connect(self.database) as conn:
-            return conn.execute(query, values).fetchall()  # type: ignore[call-overload,no-any-return]
+            return conn.execute(query, values).fetchall()
 
     def state(self) -> list[tuple[Any, ...]]:
         """Return every stored row with the transaction that wrote it, the ledger left out."""

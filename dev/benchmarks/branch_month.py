@@ -18,6 +18,7 @@ from statistics import median
 
 _LOAD = """
 import json, os, resource, sys
+import structlog
 from include.bigmeter.cli.drivers import DriverConnections
 from include.bigmeter.periods import Ym
 from include.bigmeter.records import RunIdentity
@@ -27,6 +28,8 @@ from include.bigmeter.sync.monthly import MonthJob, load_month
 from include.bigmeter.sync.templates import MONTHLY_TEMPLATE, YEARLY_TEMPLATE
 from include.bigmeter.sync.yearly import CohortJob, capture_cohort
 import oracledb.thin_impl, psycopg_binary  # what the first connection would load
+
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
 
 def peak_mb(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 bare_mb = peak_mb()
@@ -65,14 +68,17 @@ def main() -> int:
     from dev.stack.postgres import EmbeddedPostgres, Role  # noqa: PLC0415 - heavy, and only here
 
     role = Role(name="benchmark", password="benchmark", database="benchmark")  # noqa: S106 - a throw-away server
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as directory, _standin() as oracle_dsn:
-        with EmbeddedPostgres(Path(directory)) as postgres:
-            postgres.ensure(role)
-            environment = {**os.environ, "ORACLE_DSN": oracle_dsn, "POSTGRES_DSN": postgres.dsn_of(role)}
-            subprocess.run([sys.executable, "-m", "include.bigmeter", "migrate"], env=environment, check=True)
-            ran = subprocess.run(
-                [sys.executable, "-c", _LOAD], env=environment, check=True, capture_output=True, text=True
-            )
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-") as directory,
+        _standin() as oracle_dsn,
+        EmbeddedPostgres(Path(directory)) as postgres,
+    ):
+        postgres.ensure(role)
+        environment = {**os.environ, "ORACLE_DSN": oracle_dsn, "POSTGRES_DSN": postgres.dsn_of(role)}
+        subprocess.run([sys.executable, "-m", "include.bigmeter", "migrate"], env=environment, check=True)
+        ran = subprocess.run(
+            [sys.executable, "-c", _LOAD], env=environment, check=True, stdout=subprocess.PIPE, text=True
+        )
     figures = json.loads(ran.stdout)
     beyond = [load["seconds"] - load["oracle_seconds"] for load in figures["loads"]]
     first = figures["loads"][0]
