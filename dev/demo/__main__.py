@@ -32,6 +32,7 @@ from include.bigmeter.branches import load_branches
 from include.bigmeter.settings import ScheduleSettings
 
 _DIRECTORY = REPOSITORY / ".demo"
+_BILLING_DATA = "billing.duckdb"
 _LAST_MONTH_FILE = "last-month"
 _INTERRUPTED = 130
 _WATCH_S = 1.0
@@ -73,7 +74,10 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
     settings = {"SYNC_CONCURRENCY": "8"} | ({"BRANCHES": options.branches} if options.branches else {})
     stack_options = StackOptions(
         directory=options.directory,
-        standin_words=["--last-month", plan.last_month, *(("--branches", options.branches) * bool(options.branches))],
+        standin_words=[
+            *("--last-month", plan.last_month, "--database", str(options.directory / _BILLING_DATA)),
+            *(("--branches", options.branches) if options.branches else ()),
+        ],
         settings=settings,
     )
 
@@ -119,6 +123,8 @@ def _forget_if_other(options: argparse.Namespace, plan: DemoPlan, console: Conso
         EmbeddedPostgres(options.directory / "postgres").remove()
         for name in ("postgres", "airflow", "logs"):
             shutil.rmtree(options.directory / name, ignore_errors=True)
+        for file in options.directory.glob(f"{_BILLING_DATA}*"):
+            file.unlink()
     made_for.write_text(wanted + "\n", encoding="utf-8")
 
 

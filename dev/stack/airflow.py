@@ -19,6 +19,7 @@ from dev.stack.rest import AirflowApi
 from include.bigmeter.dsn import as_airflow_variable
 
 REPOSITORY = Path(__file__).parents[2]
+_PRELOAD = Path(__file__).with_name("preload")
 ADMIN = "admin"
 _MIGRATE_TIMEOUT_S = 300
 _START_TIMEOUT_S = 300
@@ -112,12 +113,13 @@ class Airflow:
 
     def start(self) -> None:
         """Start the components; ``wait_until_ready`` returns when they work."""
-        for name, words in {
-            "scheduler": ("scheduler", "--skip-serve-logs"),
-            "dag-processor": ("dag-processor",),
-            "api-server": ("api-server", "--host", "127.0.0.1", "--port", str(self._api_port)),
-        }.items():
-            self._components.append(self._component(name, *words))
+        server = ("api-server", "--host", "127.0.0.1", "--port", str(self._api_port))
+        self._components = [
+            self._component("scheduler", "scheduler", "--skip-serve-logs"),
+            self._component("dag-processor", "dag-processor"),
+            # It keeps no state, and lingers for seconds after its last answer.
+            self._component("api-server", *server, grace_s=1.0),
+        ]
 
     def wait_until_ready(self, dag_ids: Sequence[str]) -> None:
         """Return when the API answers, the scheduler and the DAG processor beat, and these DAGs are parsed.
@@ -159,13 +161,16 @@ class Airflow:
             raise StackError("; ".join(f"{file}: {trace.strip().splitlines()[-1]}" for file, trace in errors.items()))
         return self.api.dag_ids() >= set(dag_ids)
 
-    def _component(self, name: str, *words: str) -> LeashedProcess:
+    def _component(self, name: str, *words: str, grace_s: float = 10.0) -> LeashedProcess:
         return LeashedProcess(
             f"airflow {name}",
             [sys.executable, "-m", "airflow", *words],
             log=self._log(name),
-            environment=self.environment,
+            environment=self.environment | {"PYTHONPATH": f"{REPOSITORY}:{_PRELOAD}"}
+            if name == "scheduler"
+            else self.environment,
             directory=REPOSITORY,
+            grace_s=grace_s,
         )
 
     def _log(self, name: str) -> Path:
@@ -200,6 +205,8 @@ class Airflow:
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
             "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "900",
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._options.metadata_dsn,
+            # Else the stand-in's password, "bigmeter", is blotted out of every name in the logs.
+            "AIRFLOW__LOGGING__MIN_LENGTH_MASKED_SECRET": "9",
             "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "True",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_HOST": "127.0.0.1",
             "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT": str(self._scheduler_port),
@@ -207,5 +214,7 @@ class Airflow:
             "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": str(self._options.is_scheduling),
             # All share two cores: an answer may take longer than the five seconds that Airflow allows.
             "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+            # A task's supervisor that misses the end of its process holds its slot for this long (5 s by default).
+            "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }

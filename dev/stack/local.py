@@ -98,7 +98,6 @@ def running_stack(options: StackOptions, tell: Tell = lambda _: None) -> Iterato
         airflow.start()
         airflow.wait_until_ready(DAG_IDS)
         yield LocalStack(airflow=airflow, postgres=postgres, data_dsn=postgres.dsn_of(data), oracle_dsn=oracle_dsn)
-        tell("everything is stopped")
 
 
 class _Oracle:

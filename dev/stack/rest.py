@@ -50,13 +50,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInstance:
-    """A task of a run; ``map_index`` is -1 if it is not mapped, ``name`` what the list of a mapped task shows."""
+    """A task of a run; ``map_index`` is -1 if it is not mapped, ``name`` what the list of a mapped task shows.
+
+    ``host`` is the machine that runs it, or ran it last; empty before it is started.
+    """
 
     task_id: str
     map_index: int
     name: str | None
     state: str | None
     try_number: int
+    host: str
 
     @classmethod
     def from_json(cls, answer: Mapping[str, Any]) -> Self:
@@ -67,6 +71,7 @@ class TaskInstance:
             name=answer["rendered_map_index"],
             state=answer["state"],
             try_number=answer["try_number"],
+            host=answer["hostname"] or "",
         )
 
 

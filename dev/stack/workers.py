@@ -1,0 +1,201 @@
+"""Several machines on one: a Redis, and Celery workers that know no more than a machine of their own would.
+
+An Airflow becomes one with workers by ``celery_settings``, among the settings that it is started with.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import redis
+
+from dev.stack import machine_name
+from dev.stack.airflow import REPOSITORY, Airflow
+from dev.stack.postgres import secret
+from dev.stack.processes import LeashedProcess, StackError, free_ports
+
+_REDIS_TIMEOUT_S = 30
+_WORKER_TIMEOUT_S = 180
+_REDIS_CONFIGURATION = """\
+bind 127.0.0.1
+port {port}
+requirepass {password}
+dir {directory}
+# Nothing here outlives the processes that it is for.
+save ""
+appendonly no
+"""
+# What docker-compose.worker.yaml does not give to a worker either: it reaches Airflow through the API server alone.
+_FIRST_MACHINE_ONLY = (
+    "AIRFLOW_CONN_",
+    "AIRFLOW__API_AUTH__",
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER",
+    "AIRFLOW__DATABASE__",
+    "AIRFLOW__SCHEDULER__",
+)
+
+
+class Redis:
+    """A Redis server with a password, on a free loopback port, that keeps nothing on disk.
+
+    :param directory: where its configuration and log lie; made if it is not there.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._password = ""
+        self._port = 0
+        self._process: LeashedProcess | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def url(self, database: int = 0) -> str:
+        """Return the URL of one of its numbered databases, with the password."""
+        return f"redis://:{self._password}@127.0.0.1:{self._port}/{database}"
+
+    def client(self, database: int = 0) -> redis.Redis:
+        """Return a client that decodes text."""
+        return redis.Redis.from_url(self.url(database), decode_responses=True)
+
+    def start(self) -> None:
+        """Start it.
+
+        :raises StackError: if it is not installed, with what to do, or does not answer.
+        """
+        binary = shutil.which("redis-server")
+        if binary is None:
+            raise StackError(
+                "redis-server is not installed, and Celery's workers need one: apt-get install redis-server"
+                " (Debian, Ubuntu), dnf install redis (Fedora), brew install redis (macOS)"
+            )
+        self._directory.mkdir(parents=True, exist_ok=True)
+        (self._port,) = free_ports(1)
+        self._password = secret(self._directory / "redis.password")
+        configuration = self._directory / "redis.conf"
+        configuration.touch(mode=0o600)  # not on the command line, which every account can read
+        configuration.write_text(
+            _REDIS_CONFIGURATION.format(port=self._port, password=self._password, directory=self._directory),
+            encoding="utf-8",
+        )
+        self._process = LeashedProcess(
+            "Redis",
+            [binary, str(configuration)],
+            log=self._directory / "redis.log",
+            environment={"LC_ALL": "C"},
+            directory=self._directory,
+        )
+        try:
+            self._process.wait_until(self._answers, _REDIS_TIMEOUT_S, "answer")
+        except StackError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+
+    def _answers(self) -> bool:
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except redis.ConnectionError:
+            return False
+
+
+def celery_settings(broker: Redis) -> dict[str, str]:
+    """Return the settings of an Airflow whose tasks run on workers, as docker-compose.yaml has them."""
+    return {
+        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+        "AIRFLOW__CELERY__BROKER_URL": broker.url(0),
+        "AIRFLOW__CELERY__RESULT_BACKEND": broker.url(1),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine:
+    """A machine that runs one worker.
+
+    :param name: under which Airflow shows it.
+    :param slots: tasks at once.
+    """
+
+    name: str
+    slots: int
+
+
+class Worker:
+    """A Celery worker of an Airflow, as on another machine.
+
+    It has a home and a name of its own and neither password, connection nor key of the first machine. It does share
+    the directory of the logs, since Airflow would ask all machines for them at one and the same port.
+    """
+
+    def __init__(self, airflow: Airflow, machine: Machine) -> None:
+        self.name = machine.name
+        self._slots = machine.slots
+        self._airflow = airflow
+        self._process: LeashedProcess | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start it, without waiting."""
+        home = Path(self._airflow.environment["AIRFLOW_HOME"])
+        own_home = home.with_name(self.name)
+        own_home.mkdir(parents=True, exist_ok=True)
+        inherited = {
+            name: value for name, value in self._airflow.environment.items() if not name.startswith(_FIRST_MACHINE_ONLY)
+        }
+        self._process = LeashedProcess(
+            self.name,
+            [sys.executable, "-m", "airflow", "celery", "worker", "--skip-serve-logs", "--celery-hostname", self.name],
+            log=self._airflow.logs / f"{self.name}.log",
+            environment=inherited
+            | {
+                machine_name.VARIABLE: self.name,
+                "AIRFLOW_HOME": str(own_home),
+                "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(self._slots),
+                "AIRFLOW__CORE__HOSTNAME_CALLABLE": "dev.stack.machine_name.machine_name",
+                "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+            },
+            directory=REPOSITORY,
+            end_signal="SIGKILL",
+        )
+
+    def wait_until_ready(self) -> None:
+        """Return when it takes tasks.
+
+        :raises StackError: if it ends, or takes too long.
+        """
+        process = self._process
+        if process is None:
+            raise StackError(f"{self.name} was not started")
+        process.wait_until(lambda: f"{self.name} ready" in process.output(), _WORKER_TIMEOUT_S, "be ready")
+
+    def kill(self) -> None:
+        """Kill it and all its processes, as when its machine dies; return when they are gone."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None

@@ -1,0 +1,87 @@
+"""What the flow tests ask of a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+
+from dev.oracle_standin.control import StandinControl
+from dev.stack.local import LocalStack
+from dev.stack.processes import wait_until
+from dev.stack.rest import FINISHED, AirflowApi, Json, Run
+
+BANGKOK = ZoneInfo("Asia/Bangkok")
+BRANCHES = ("1060", "1061", "1062")
+MONTHLY = "bigmeter_monthly_sync"
+YEARLY = "bigmeter_yearly_init"
+COHORT_SIZE = 200
+BACKFILL_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What a test needs of the stack: Airflow's REST API, the product's database, the stand-in's faults."""
+
+    stack: LocalStack
+    control: StandinControl
+    database: psycopg.Connection[tuple[Any, ...]]
+
+    @property
+    def api(self) -> AirflowApi:
+        """Airflow's REST API."""
+        return self.stack.airflow.api
+
+    def run_month(self, form: Mapping[str, Any]) -> Run:
+        """Trigger the monthly DAG and return the finished run."""
+        return self.api.wait_for_run(MONTHLY, self.api.trigger(MONTHLY, form))
+
+    def backfill(self, first: str, last: str, form: Mapping[str, Any] | None = None) -> list[Run]:
+        """Backfill the monthly DAG from day to day, as the user interface asks; return its finished runs."""
+        before = {run.run_id for run in self.api.runs(MONTHLY)}
+        self.api.backfill(
+            MONTHLY,
+            datetime.fromisoformat(f"{first}T00:00:00").replace(tzinfo=BANGKOK),
+            datetime.fromisoformat(f"{last}T23:59:59").replace(tzinfo=BANGKOK),
+            form=form,
+        )
+        made = [run.run_id for run in self.api.runs(MONTHLY) if run.run_id not in before]
+
+        def runs() -> list[Run]:
+            return [run for run in self.api.runs(MONTHLY) if run.run_id in made]
+
+        wait_until(lambda: all(run.state in FINISHED for run in runs()), BACKFILL_TIMEOUT_S, "the backfill", 0.5)
+        return runs()
+
+    def states(self, run: Run, task_id: str, dag_id: str = MONTHLY) -> dict[str, str | None]:
+        """Return the states of a mapped task by the branch code in its name."""
+        found = [one for one in self.api.task_instances(dag_id, run.run_id) if one.task_id == task_id]
+        return {str(one.name).split()[0]: one.state for one in found}
+
+    def map_index(self, run: Run, task_id: str, branch_code: str) -> int:
+        """Return the map index of a branch."""
+        (index,) = [
+            one.map_index
+            for one in self.api.task_instances(MONTHLY, run.run_id)
+            if one.task_id == task_id and str(one.name).startswith(branch_code)
+        ]
+        return index
+
+    def summary(self, run: Run, dag_id: str = MONTHLY) -> Json:
+        """Return what the run's summary leaves for machines."""
+        return self.api.xcom(dag_id, run.run_id, "summary")
+
+    def query(self, text: str, *binds: object) -> list[tuple[Any, ...]]:
+        """Return the rows of a query to the product's database."""
+        return self.database.execute(text.encode(), binds).fetchall()
+
+    def months_in(self, months: list[str]) -> set[tuple[str, str]]:
+        """Return which of the months are loaded, by branch and month, for their own fiscal year's cohort."""
+        found = self.query(
+            "SELECT branch_code, year_month FROM bm_loaded_months WHERE is_own_year AND year_month = ANY (%s)", months
+        )
+        return {(str(branch), str(month)) for branch, month in found}
