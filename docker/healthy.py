@@ -33,11 +33,11 @@ def check(component: str, environment: Mapping[str, str]) -> None:
     """
     checks: dict[str, Callable[[], None]] = {
         "api-server": lambda: _require(_api(environment, "http://localhost:8080"), "metadatabase"),
-        "scheduler": lambda: _require(
-            _get(environment.get("HEALTH_SCHEDULER_URL", "http://localhost:8974"), "/health"), "scheduler"
-        ),
+        "scheduler": lambda: _answers(environment.get("HEALTH_SCHEDULER_URL", "http://localhost:8974"), "/health"),
         "dag-processor": lambda: _require(_api(environment, "http://api-server:8080"), "dag_processor"),
-        "ledger-exporter": lambda: _answers(environment.get("HEALTH_EXPORTER_URL", "http://localhost:9399")),
+        "ledger-exporter": lambda: _answers(
+            environment.get("HEALTH_EXPORTER_URL", "http://localhost:9399"), "/healthy"
+        ),
     }
     if component not in checks:
         raise Unwell(f"{component!r}: one of {', '.join(checks)}")
@@ -45,16 +45,12 @@ def check(component: str, environment: Mapping[str, str]) -> None:
 
 
 def _api(environment: Mapping[str, str], default: str) -> dict[str, Any]:
-    return _get(environment.get("HEALTH_API_URL", default), _API)
-
-
-def _get(url: str, path: str) -> dict[str, Any]:
-    answer: Any = json.loads(_fetch(url, path))
+    answer: Any = json.loads(_fetch(environment.get("HEALTH_API_URL", default), _API))
     return answer if isinstance(answer, dict) else {}
 
 
-def _answers(url: str) -> None:
-    _fetch(url, "/healthy")
+def _answers(url: str, path: str) -> None:
+    _fetch(url, path)
 
 
 def _fetch(url: str, path: str) -> bytes:
