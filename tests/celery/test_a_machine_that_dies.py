@@ -1,0 +1,52 @@
+"""Two machines load a month and one dies in the middle: every branch is loaded exactly once.
+
+That is: each branch's rows are those of the billing data, all of them were written by one transaction, the ledger has
+one attempt of each branch and it succeeded, and the broker's second delivery of what the dead machine had changed
+nothing.
+"""
+
+from __future__ import annotations
+
+from tests.celery.conftest import AT_ONCE, BRANCHES, MACHINES, SILENT, Story
+
+
+def test_the_killed_machine_was_reading_one_branch_and_had_written_another(story: Story) -> None:
+    assert (story.reading, story.written) == (1, AT_ONCE - 1)
+    assert len(story.hosts) == AT_ONCE
+    assert set(story.hosts.values()) == {machine.name for machine in MACHINES}
+    assert SILENT in story.killed_branches
+    assert len(story.killed_branches) == AT_ONCE / len(MACHINES)
+    assert story.visible_at_kill == 0
+
+
+def test_postgresql_rolls_the_dead_machines_transactions_back_at_once(story: Story) -> None:
+    assert story.open_after_rollback == 0
+    assert story.visible_of_the_dead == []
+
+
+def test_the_run_succeeds_and_only_the_dead_machines_branches_were_tried_again_elsewhere(story: Story) -> None:
+    assert story.state == "success"
+    assert {branch: task.state for branch, task in story.tasks.items()} == dict.fromkeys(BRANCHES, "success")
+    tries = {branch: task.try_number for branch, task in story.tasks.items()}
+    assert tries == {branch: 2 if branch in story.killed_branches else 1 for branch in BRANCHES}
+    assert story.dead not in {task.host for task in story.tasks.values()}
+
+
+def test_the_broker_delivers_the_dead_machines_tasks_again_and_airflow_refuses_them(story: Story) -> None:
+    assert story.undelivered == 0
+    verdicts = sorted(story.verdicts.values())
+    assert verdicts == ["FAILURE"] * len(story.killed_branches) + ["SUCCESS"] * (AT_ONCE - len(story.killed_branches))
+
+
+def test_each_branch_is_written_by_one_transaction_and_stands_once_in_the_ledger(story: Story) -> None:
+    sizes = {branch: rows for branch, rows, _writers, _is_untouched in story.writers}
+    assert sizes.keys() == set(BRANCHES)
+    assert [(writers, is_untouched) for _branch, _rows, writers, is_untouched in story.writers] == [(1, True)] * 6
+    assert story.ledger == [
+        (branch, "success", 2 if branch in story.killed_branches else 1, sizes[branch], 0, 0, 0) for branch in BRANCHES
+    ]
+
+
+def test_the_rows_are_those_of_the_billing_data(story: Story) -> None:
+    assert len(story.stored) > 100 * len(BRANCHES)
+    assert story.stored == story.expected
