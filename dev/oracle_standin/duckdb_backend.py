@@ -23,10 +23,11 @@ from dev.oracle_standin.backend import OracleError, Result, Rows
 from dev.oracle_standin.catalogue import Catalogue
 from dev.oracle_standin.dialect import dates, duckdb_functions, numbers
 from dev.oracle_standin.dialect.binds import TooWideError, values_of
-from dev.oracle_standin.dialect.errors import from_text, ora
+from dev.oracle_standin.dialect.errors import from_text, ora, unimplemented
 from dev.oracle_standin.dialect.names import Environment, StoredTable, identifier
 from dev.oracle_standin.dialect.session_control import Control, SessionControl, read_control
 from dev.oracle_standin.dialect.translate import Action, Held, Translation, translate
+from dev.oracle_standin.row_locks import RowLocks
 from dev.oracle_standin.values import Bind, Column, OracleType, Value
 
 _FIRST_ROWS = 256
@@ -35,7 +36,6 @@ _TRANSLATIONS = 2000
 _STATEMENTS = 200
 _SNAPSHOTS = 3
 _MEMO = 200_000
-_WAIT_S = 0.5
 _MOMENT: Final = '"stand-in"."moment"'
 
 _TableKey = tuple[str, str]
@@ -147,8 +147,7 @@ class _Store:
     """Held while a moment is taken or changes are committed, so that a moment is never half a commit."""
     version: int = 0
     commits: dict[_TableKey, int] = field(default_factory=dict)
-    writers: dict[DuckDBSession, set[_TableKey]] = field(default_factory=dict)
-    waits: dict[DuckDBSession, set[DuckDBSession]] = field(default_factory=dict)
+    row_locks: RowLocks = field(default_factory=RowLocks)
     translations: OrderedDict[object, Translation] = field(default_factory=OrderedDict)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
@@ -277,13 +276,13 @@ class DuckDBSession:
         with self._store.lock:
             try:
                 changes.cursor.execute("COMMIT")
+                for key in {change.table for change in changes.journal}:
+                    self._store.commits[key] = self._store.commits.get(key, 0) + 1
             except duckdb.Error as error:
                 raise self._oracle_error(error) from None
             finally:
                 changes.cursor.close()
                 self._let_go()
-            for key in {change.table for change in changes.journal}:
-                self._store.commits[key] = self._store.commits.get(key, 0) + 1
 
     def rollback(self) -> None:
         """Undo the changes, or end the read-only transaction."""
@@ -370,7 +369,7 @@ class DuckDBSession:
         if translation.action is Action.DEFINE:
             self._define(translation, values)
             return Result()
-        return Result(row_count=self._change(translation, values))
+        return Result(row_count=self._change(translation, values, binds))
 
     def _query(self, translation: Translation, values: list[object]) -> Rows:
         if self._moments is not None:
@@ -453,27 +452,51 @@ class DuckDBSession:
 
     # ---- changes
 
-    def _change(self, translation: Translation, values: list[object]) -> int:
+    def _change(self, translation: Translation, values: list[object], binds: Sequence[Bind]) -> int:
         key = _target(translation)
+        tables = {table.key for table in translation.tables}
         changes = self._changes or self._begin()
         while True:
-            self._refresh({table.key for table in translation.tables})
+            self._refresh(tables)
             changes = self._changes or changes
             try:
+                if translation.row_sql and not self._lock_rows(changes, translation, key, binds):
+                    continue
                 with self.running(changes.cursor):
                     row = changes.cursor.execute(translation.sql, values or None).fetchone()
                 break
             except _ConflictError:
                 self._replay()
-                self._wait_for_writers(key)
             except OracleError:
                 self._replay()
                 raise
         count = int(row[0]) if row else 0
         changes.journal.append(_Change(translation.sql, values, count, key))
-        with self._store.lock:
-            self._store.writers.setdefault(self, set()).add(key)
         return count
+
+    def _lock_rows(self, changes: _Changes, translation: Translation, key: _TableKey, binds: Sequence[Bind]) -> bool:
+        """Lock the rows that a statement will change; False if they have to be looked up again.
+
+        :raises OracleError: ORA-00060, ORA-01013 while waiting for another session.
+        """
+        with self.running(changes.cursor):
+            values = values_of(translation.row_parameters, binds)
+            found = changes.cursor.execute(translation.row_sql, values or None).fetchall()
+        store = self._store
+        with store.lock:
+            others = store.row_locks.take(self, key, (row[0] for row in found))
+            if others:
+                if not store.row_locks.start_waiting(self, others):
+                    raise ora(60)
+                try:
+                    while any(map(store.row_locks.is_holding, others)) and not self._is_cancelled:
+                        store.lock.wait()
+                finally:
+                    store.row_locks.stop_waiting(self)
+                if self._is_cancelled:
+                    raise ora(1013)
+                return False
+            return store.commits.get(key, 0) == changes.seen.get(key, 0)
 
     def _begin(self) -> _Changes:
         with self._store.lock:
@@ -517,27 +540,8 @@ class DuckDBSession:
             self._replay()
             raise
 
-    def _wait_for_writers(self, key: _TableKey) -> None:
-        """Wait, as Oracle does, until those who have changed the same table commit or roll back.
-
-        :raises OracleError: ORA-00060 if one of them waits for this session; ORA-01013.
-        """
-        store = self._store
-        with store.lock:
-            others = {session for session, keys in store.writers.items() if key in keys and session is not self}
-            if any(self in store.waits.get(other, ()) for other in others):
-                raise ora(60)
-            store.waits[self] = others
-            try:
-                while others and others <= set(store.writers) and not self._is_cancelled:
-                    store.lock.wait(_WAIT_S)
-            finally:
-                store.waits.pop(self, None)
-        if self._is_cancelled:
-            raise ora(1013)
-
     def _let_go(self) -> None:
-        self._store.writers.pop(self, None)
+        self._store.row_locks.release(self)
         self._store.lock.notify_all()
 
     def _define(self, translation: Translation, values: list[object]) -> None:
@@ -582,8 +586,10 @@ class DuckDBSession:
         for part, code in _SAYINGS:
             if part in text:
                 return ora(code)
-        if isinstance(error, (duckdb.OutOfRangeException, duckdb.ConversionException)):
+        if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
             return ora(1426)
+        if isinstance(error, duckdb.NotImplementedException | duckdb.BinderException):
+            return unimplemented("this combination")
         return OracleError(604, f"error occurred at recursive SQL level 1 ({type(error).__name__})")
 
 

@@ -51,7 +51,7 @@ class Changes:
 
     # ---- DML
 
-    def insert(self, node: exp.Insert) -> tuple[str, StoredTable]:
+    def insert(self, node: exp.Insert) -> str:
         """Translate INSERT ... VALUES and INSERT ... SELECT."""
         only_args(node, "this", "expression")
         target = node.this.this if isinstance(node.this, exp.Schema) else node.this
@@ -95,10 +95,10 @@ class Changes:
             term, value_node = given.get(name, (NULL, node))
             stored.append(self._stored(term, value_node, table, column, 1400))
         listed = ", ".join(identifier(name) for name in columns)
-        return f"INSERT INTO {table.sql} ({listed}) SELECT {', '.join(stored)}{sql}", table
+        return f"INSERT INTO {table.sql} ({listed}) SELECT {', '.join(stored)}{sql}"
 
-    def update(self, node: exp.Update) -> tuple[str, StoredTable]:
-        """Translate UPDATE ... SET column = expression."""
+    def update(self, node: exp.Update) -> tuple[str, str]:
+        """Translate UPDATE ... SET column = expression; and the query that finds its rows."""
         only_args(node, "this", "expressions", "where")
         table, alias = self._target(node.this)
         scope = self._scope(table, alias)
@@ -117,17 +117,19 @@ class Changes:
             term = self.expressions.value(setting.expression, Block(scope))
             settings[name] = self._stored(term, setting.expression, table, columns[name], 1407)
         set_sql = ", ".join(f"{identifier(name)} = {sql}" for name, sql in settings.items())
-        return f"UPDATE {table.sql} AS {sql_alias} SET {set_sql}{self._where(node, scope)}", table
+        where = self._where(node, scope)
+        return f"UPDATE {table.sql} AS {sql_alias} SET {set_sql}{where}", _rows(table, sql_alias, where)
 
-    def delete(self, node: exp.Delete) -> tuple[str, StoredTable]:
-        """Translate DELETE [FROM] table."""
+    def delete(self, node: exp.Delete) -> tuple[str, str]:
+        """Translate DELETE [FROM] table; and the query that finds its rows."""
         only_args(node, "this", "tables", "where")
         tables = node.args.get("tables") or []
         if len(tables) > 1 or (tables and node.this):
             raise ora(933, position=position_of(node))
         table, alias = self._target(tables[0] if tables else node.this)
         scope = self._scope(table, alias)
-        return f"DELETE FROM {table.sql} AS {scope.sources[0].sql_alias}{self._where(node, scope)}", table
+        sql_alias, where = scope.sources[0].sql_alias, self._where(node, scope)
+        return f"DELETE FROM {table.sql} AS {sql_alias}{where}", _rows(table, sql_alias, where)
 
     def _where(self, node: exp.Expr, scope: Scope) -> str:
         where = node.args.get("where")
@@ -263,12 +265,12 @@ class Changes:
         self._require_own(table.table.owner)
         return TableChange(table, f"DROP TABLE {table.sql}", is_drop=True)
 
-    def truncate(self, node: exp.TruncateTable) -> tuple[str, StoredTable]:
+    def truncate(self, node: exp.TruncateTable) -> str:
         """Translate TRUNCATE TABLE, in the user's own schema."""
         only_args(node, "expressions")
         table, _ = self._target(node.expressions[0])
         self._require_own(table.table.owner)
-        return f"DELETE FROM {table.sql}", table
+        return f"DELETE FROM {table.sql}"
 
     def _require_own(self, owner: str) -> None:
         if owner != self.statement.environment.user:
@@ -311,6 +313,10 @@ class Changes:
             else:
                 raise unimplemented("this column constraint", position_of(node))
         return column
+
+
+def _rows(table: StoredTable, sql_alias: str, where: str) -> str:
+    return f"SELECT {sql_alias}.rowid FROM {table.sql} AS {sql_alias}{where}"
 
 
 def _is_plain(column: Column) -> bool:

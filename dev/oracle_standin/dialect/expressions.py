@@ -328,8 +328,10 @@ class Expressions:
 
     def as_date(self, term: Term, node: exp.Expr) -> Term:
         """Convert a term to DATE by the session's date format."""
-        if term.kind in TIMES:
+        if term.kind is Kind.DATE:
             return term
+        if term.kind is Kind.TIMESTAMP:
+            return date(f"date_trunc('second', {term.sql})")
         if term.kind is Kind.NULL:
             return replace(NULL, sql="CAST(NULL AS TIMESTAMP)")
         if term.is_text:
@@ -354,9 +356,10 @@ class Expressions:
             converted = [self.as_text(t, n) for t, n in pairs]
             return [t.sql for t in converted], varchar("", max(t.size for t in converted))
         if first.kind in TIMES:
-            converted = [self.as_date(t, n) for t, n in pairs]
-            kind = Kind.TIMESTAMP if any(t.kind is Kind.TIMESTAMP for t in converted) else Kind.DATE
-            return [t.sql for t in converted], Term("", kind)
+            if first.kind is Kind.TIMESTAMP and not all(t.kind in TIMES or t.kind is Kind.NULL for t in terms):
+                raise unimplemented("text as a TIMESTAMP", position_of(nodes[0]))
+            converted = [self.as_date(t, n) if first.kind is Kind.DATE else t for t, n in pairs]
+            return [t.sql for t in converted], Term("", first.kind)
         return self._alike(terms, nodes, first)
 
     def same_type(self, terms: Sequence[Term], nodes: Sequence[exp.Expr], code: int = 932) -> tuple[list[str], Term]:
@@ -694,6 +697,8 @@ class Expressions:
             pair = [self.as_number(left, left_node), self.as_number(right, right_node)]
             form = self.forms.common(pair)
             return self.forms.sql(pair[0], form), self.forms.sql(pair[1], form)
+        if kinds <= TIMES:
+            return left.sql, right.sql
         if kinds & TIMES:
             if Kind.TIMESTAMP in kinds and kinds & TEXTS:
                 raise unimplemented("a TIMESTAMP compared with text", position_of(left_node))

@@ -104,7 +104,7 @@ class Scope:
         qualifier = [name_of(part) for part in parts]
         scope: Scope | None = self
         while scope is not None:
-            found = list(scope._matches(qualifier, name))
+            found = list(scope._matches(qualifier, name, position_of(column)))
             if len(found) > 1:
                 raise ora(918, position=position_of(column))
             if found:
@@ -126,11 +126,13 @@ class Scope:
             raise invalid(qualifier, name, column)
         return found[0]
 
-    def _matches(self, qualifier: list[str], name: str) -> Iterator[SourceColumn]:
+    def _matches(self, qualifier: list[str], name: str, position: int) -> Iterator[SourceColumn]:
         for source in self.sources if self.visible is None else self.visible:
             if _is_named(source, qualifier):
                 for column in source.columns:
-                    if column.name == name and (qualifier or not column.is_hidden):
+                    if column.name == name and column.is_hidden and qualifier:
+                        raise ora(25154, position=position)
+                    if column.name == name and not column.is_hidden:
                         yield column
 
     def starred(self, qualifier: list[str], node: exp.Expr) -> list[SourceColumn]:
@@ -143,7 +145,10 @@ class Scope:
             raise ora(904, _written(qualifier), position=position_of(node))
         if len(chosen) > 1 and qualifier:
             raise ora(918, position=position_of(node))
-        return [c for source in chosen for c in source.columns if qualifier or not c.is_hidden]
+        columns = [c for source in chosen for c in source.columns]
+        if qualifier and any(column.is_hidden for column in columns):
+            raise unimplemented("t.* of a table joined with USING", position_of(node))
+        return [column for column in columns if not column.is_hidden]
 
 
 def _is_named(source: Source, qualifier: list[str]) -> bool:

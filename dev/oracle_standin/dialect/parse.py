@@ -426,16 +426,22 @@ def position_of(node: exp.Expr) -> int:
 
 
 def heading(source: str, span: tuple[int, int]) -> str:
-    """Return the column name that Oracle gives an expression: its text in upper case, without blanks."""
+    """Return the column name that Oracle gives an expression: its text in upper case without blanks, literals too."""
     text = source[span[0] : span[1]]
     out: list[str] = []
     at = 0
     for match in _LEXEMES.finditer(text):
-        out.append(re.sub(r"\s+", "", text[at : match.start()]).upper())
-        if not (match["line"] or match["block"]):
+        out.append(_packed(text[at : match.start()]))
+        if match["name"]:
             out.append(match[0])
+        elif not (match["line"] or match["block"]):
+            out.append(_packed(match[0]))
         at = match.end()
-    return "".join(out) + re.sub(r"\s+", "", text[at:]).upper()
+    return "".join(out) + _packed(text[at:])
+
+
+def _packed(text: str) -> str:
+    return "".join(text.split()).upper()
 
 
 def only_args(node: exp.Expr, *allowed: str) -> None:

@@ -216,6 +216,8 @@ class Queries:
         groups: dict[str, Term] = {}
         if group is not None:
             only_args(group, "expressions")
+            if not group.expressions:
+                raise ora(936, position=len(self.statement.source))
             members = [m for e in group.expressions for m in (e.expressions if isinstance(e, exp.Tuple) else [e])]
             for member in members:
                 term = self.expressions.value(member, block)
@@ -298,6 +300,8 @@ class Queries:
         if order is None:
             return []
         only_args(order, "expressions")
+        if not order.expressions:
+            raise ora(936, position=len(self.statement.source))
         for item in order.expressions:
             only_args(item, "this", "desc", "nulls_first")
         return list(order.expressions)

@@ -48,6 +48,9 @@ class Translation:
     held: tuple[Held, ...] = ()
     tables: tuple[StoredTable, ...] = ()
     definition: TableChange | None = None
+    row_sql: str = ""
+    """For UPDATE and DELETE: the query that finds the rows, to lock them."""
+    row_parameters: tuple[tuple[int, Converter], ...] = ()
 
 
 def translate(
@@ -70,23 +73,24 @@ def translate(
         return _query(tree, statement, len(types))
     changes = Changes(statement)
     definition: TableChange | None = None
-    action = Action.CHANGE
+    action, row_text = Action.CHANGE, ""
     match tree:
         case exp.Insert():
-            text, _table = changes.insert(tree)
+            text = changes.insert(tree)
         case exp.Update():
-            text, _table = changes.update(tree)
+            text, row_text = changes.update(tree)
         case exp.Delete():
-            text, _table = changes.delete(tree)
+            text, row_text = changes.delete(tree)
         case exp.Create() | exp.Drop():
             definition = changes.create(tree) if isinstance(tree, exp.Create) else changes.drop(tree)
             text, action = definition.sql, Action.DEFINE
         case exp.TruncateTable():
-            text, _table = changes.truncate(tree)
+            text = changes.truncate(tree)
             action = Action.DEFINE
         case _:
             raise unimplemented(tree.key.upper())
     text, parameters = statement.parameters.numbered(text)
+    row_sql, row_parameters = statement.parameters.numbered(row_text)
     return Translation(
         action,
         text,
@@ -94,6 +98,8 @@ def translate(
         len(types),
         tables=tuple(statement.tables.values()),
         definition=definition,
+        row_sql=row_sql,
+        row_parameters=row_parameters,
     )
 
 

@@ -32,3 +32,12 @@ def other(database: DuckDBBackend) -> Iterator[DuckDBSession]:
     opened.set_schema("PWACIS")
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[DuckDBSession]:
+    """Return one session for all tests of a module that change nothing."""
+    opened = make_backend().open_session("BIGMETER_RO")
+    opened.set_schema("PWACIS")
+    yield opened
+    opened.close()

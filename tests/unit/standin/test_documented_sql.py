@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from dev.oracle_standin.duckdb_backend import DuckDBSession
-from tests.unit.standin.asking import ask, make_backend, refused
+from tests.unit.standin.asking import ask, refused
 from tests.unit.standin.documented import Example, examples, shown
 
 _EXAMPLES = list(examples())
-
-
-@pytest.fixture(scope="module")
-def reader() -> Iterator[DuckDBSession]:
-    """Return one session for all examples: they change nothing."""
-    opened = make_backend().open_session("BIGMETER_RO")
-    yield opened
-    opened.close()
 
 
 def test_the_document_is_read_whole() -> None:
