@@ -153,7 +153,7 @@ class Connection:
         if request.closed_cursors or request.schema is not None:
             self._in_thread(session.prepare, request)
         call = self._call = _Call(request)
-        if faults := self._strike(request):
+        if faults := self._strike(session, request):
             self._in_step(call, self._suffer_first(session, call, faults))
         else:
             self._run(session, call)
@@ -215,13 +215,12 @@ class Connection:
         in_transaction = self._session is not None and self._session.in_transaction
         return call_end(in_transaction=in_transaction, error=error)
 
-    def _strike(self, request: Request) -> list[Fault]:
+    def _strike(self, session: Session, request: Request) -> list[Fault]:
         faults, function = self._around.faults, request.function
         struck: list[Fault] = []
         if isinstance(function, Execute):
             struck += faults.strike("execute", function.statement.sql, function.rows)
-        elif isinstance(function, Fetch) and self._session and function.cursor_number in self._session.cursors:
-            cursor = self._session.cursors.get(function.cursor_number)
+        elif isinstance(function, Fetch) and (cursor := session.cursors.find(function.cursor_number)):
             struck += faults.strike("fetch", cursor.statement.sql, (cursor.values,))
         if _is_commit(function):
             struck += faults.strike("commit")

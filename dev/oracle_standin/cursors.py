@@ -52,8 +52,9 @@ class CursorTable:
     def __len__(self) -> int:
         return len(self._cursors)
 
-    def __contains__(self, number: int) -> bool:
-        return number in self._cursors
+    def find(self, number: int) -> Cursor | None:
+        """Return the cursor of a number, if it is open."""
+        return self._cursors.get(number)
 
     def get(self, number: int) -> Cursor:
         """Return an open cursor.

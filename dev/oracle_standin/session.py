@@ -62,8 +62,10 @@ class Session:
     def register(self, request: Request) -> None:
         """Keep what the next request must find: the driver sends bind descriptors once and then values only."""
         function = request.function
-        if isinstance(function, Execute) and function.descriptors and function.cursor_number in self.cursors:
-            self.cursors.get(function.cursor_number).descriptors = function.descriptors
+        if isinstance(function, Execute) and function.descriptors:
+            cursor = self.cursors.find(function.cursor_number)
+            if cursor is not None:
+                cursor.descriptors = function.descriptors
 
     def prepare(self, request: Request) -> None:
         """Do what the piggybacks ask for; they hold even if the call behind them is abandoned."""
@@ -101,8 +103,8 @@ class Session:
         cursor: Cursor | None = None
         if self._answered is request and self._opened is not None:
             cursor = self._opened
-        elif isinstance(function, Execute | Fetch) and function.cursor_number in self.cursors:
-            cursor = self.cursors.get(function.cursor_number)
+        elif isinstance(function, Execute | Fetch):
+            cursor = self.cursors.find(function.cursor_number)
         if cursor is not None:
             cursor.stop_reading()
             cursor.described = None

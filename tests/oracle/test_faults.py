@@ -13,9 +13,6 @@ from tests.oracle.conftest import Connect
 from tests.oracle.failures import raises
 from tests.oracle.scripted_backend import ScriptedBackend
 
-# The driver forgets to close its own socket when the server resets the line.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
 LEVELS = "select level as n from dual connect by level <= :n"
 
 

@@ -18,9 +18,6 @@ from dev.oracle_standin.negotiation import accept_packet
 from dev.oracle_standin.server import StandinServer, running_server
 from tests.oracle.scripted_backend import ScriptedBackend
 
-# The driver forgets to close its own socket when the server resets the line.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-
 CONNECT_DATA = b"(DESCRIPTION=(CONNECT_DATA=(SERVICE_NAME=BILLING)))"
 
 
