@@ -87,7 +87,7 @@ def running_stack(options: StackOptions, tell: Tell = lambda _: None) -> Iterato
             )
         )
         tell("the tables of both databases are made")
-        with _start_migration(postgres.dsn_of(data), logs) as migration:
+        with _start_migration(options.settings, postgres.dsn_of(data), logs) as migration:
             airflow.migrate()
             migration.wait(_MIGRATION_TIMEOUT_S)
         tell("the billing data are made")
@@ -136,11 +136,11 @@ class _Oracle:
         return lines[lines.index(_STANDIN_READY) - 1].strip()
 
 
-def _start_migration(data_dsn: str, logs: Path) -> LeashedProcess:
+def _start_migration(settings: Mapping[str, str], data_dsn: str, logs: Path) -> LeashedProcess:
     return LeashedProcess(
         "the product's migrations",
         [sys.executable, "-m", "include.bigmeter", "migrate"],
         log=logs / "migrate.log",
-        environment=own_environment() | {"POSTGRES_DSN": data_dsn},
+        environment=own_environment() | dict(settings) | {"POSTGRES_DSN": data_dsn},
         directory=REPOSITORY,
     )
