@@ -9,12 +9,14 @@ if [ -e "$target" ]; then
     exit 1
 fi
 umask 077
-# 32 random bytes as URL-safe base64: a Fernet key as it stands, a password without its padding.
-random_key() { head -c 32 /dev/urandom | base64 | tr -d '\n' | tr '+/' '-_'; }
+# So many random bytes as URL-safe base64: of 32 a Fernet key as it stands, and a password without its padding.
+random_key() { head -c "$1" /dev/urandom | base64 | tr -d '\n' | tr '+/' '-_'; }
 while IFS= read -r line || [ -n "$line" ]; do
     case $line in
-        FERNET_KEY=) line="$line$(random_key)" ;;
-        *_PASSWORD= | *_SECRET= | *_SECRET_KEY=) line="$line$(random_key | tr -d '=')" ;;
+        FERNET_KEY=) line="$line$(random_key 32)" ;;
+        *_PASSWORD=) line="$line$(random_key 32 | tr -d '=')" ;;
+        # Keys of SHA-512 signatures: 64 characters at least.
+        *_SECRET= | *_SECRET_KEY=) line="$line$(random_key 66)" ;;
     esac
     printf '%s\n' "$line"
 done < .env.example > "$target"

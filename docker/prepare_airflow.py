@@ -13,7 +13,12 @@ from typing import Any
 from include.bigmeter.cli.upkeep import apply_connections
 from include.bigmeter.dsn import ORACLE_DSN_SETTING, POSTGRES_DSN_SETTING, OracleTarget, PostgresTarget
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.settings import ORACLE_CONNECTION_ID, POSTGRES_CONNECTION_ID, ScheduleSettings
+from include.bigmeter.settings import (
+    NOTIFY_CONNECTION_ID,
+    ORACLE_CONNECTION_ID,
+    POSTGRES_CONNECTION_ID,
+    ScheduleSettings,
+)
 
 ADMIN_ROLE = "Admin"
 # Without it they see neither the page nor its tabs: Airflow's menu asks for the plugins.
@@ -21,7 +26,7 @@ _ROLES_THAT_SEE_PLUGINS = ("Viewer", "User")
 
 
 def connections(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return the Airflow connections of the environment, by id.
+    """Return the Airflow connections of the environment, by id; without ``NOTIFY_URL`` none for messages.
 
     :raises ConfigError: naming the variable that is missing or malformed.
     """
@@ -29,7 +34,10 @@ def connections(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     if environment.get("ORACLE_THICK_MODE", "").lower() == "true":
         oracle["extra"] = {**oracle.get("extra", {}), "thick_mode": True}
     postgres = PostgresTarget.parse(environment.get(POSTGRES_DSN_SETTING, "")).airflow_connection()
-    return {ORACLE_CONNECTION_ID: oracle, POSTGRES_CONNECTION_ID: postgres}
+    found = {ORACLE_CONNECTION_ID: oracle, POSTGRES_CONNECTION_ID: postgres}
+    if url := environment.get("NOTIFY_URL", "").strip():
+        found[NOTIFY_CONNECTION_ID] = {"conn_type": "apprise", "extra": {"config": {"path": url}}}
+    return found
 
 
 def ensure_users(user: str, password: str) -> None:

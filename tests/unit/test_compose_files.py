@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from include.bigmeter.settings import FreshnessSettings, LoadSettings, ScheduleSettings
+from include.bigmeter.settings import FreshnessSettings, LoadSettings, NotificationSettings, ScheduleSettings
 from tests.compose_files import (
     EXAMPLE,
     FILES,
@@ -109,7 +109,7 @@ def test_the_settings_that_the_code_reads_reach_every_component(
 
 def test_the_example_shows_the_defaults_of_the_code() -> None:
     documented = {one.name: one.value for one in example_variables().values() if one.is_commented}
-    for settings in (ScheduleSettings, FreshnessSettings, LoadSettings):
+    for settings in (ScheduleSettings, FreshnessSettings, NotificationSettings, LoadSettings):
         assert settings.from_environment(documented) == settings.from_environment({})
 
 
@@ -148,6 +148,7 @@ def test_a_new_env_file_has_a_secret_of_its_own_for_each_and_is_nobody_elses_to_
     assert len(values) == 24
     assert len(set(values)) == len(values)
     assert all(len(value) >= 43 for value in values)
+    assert sum(len(value) >= 64 for value in values) == 4  # the keys of signatures
 
 
 def test_a_new_env_file_never_replaces_one(tmp_path: Path) -> None:
