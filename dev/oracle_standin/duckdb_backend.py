@@ -42,14 +42,14 @@ _TableKey = tuple[str, str]
 _RawRow = tuple[Any, ...]
 
 
-class _Memo(dict[Any, Any]):
+class _Memo(dict[bytes | None, Decimal | None]):
     """Remembers converted values: a result repeats most of its numbers."""
 
-    def __init__(self, convert: Callable[[Any], Decimal]) -> None:
+    def __init__(self, convert: Callable[[bytes], Decimal]) -> None:
         super().__init__({None: None})
         self._convert = convert
 
-    def __missing__(self, key: Any) -> Decimal:
+    def __missing__(self, key: bytes) -> Decimal:
         if len(self) > _MEMO:
             self.clear()
             self[None] = None
@@ -218,7 +218,7 @@ class DuckDBSession:
         self._active: duckdb.DuckDBPyConnection | None = None
         self._is_busy = False
         self._is_cancelled = False
-        self._statements: OrderedDict[str, Any] = OrderedDict()
+        self._statements: OrderedDict[str, duckdb.Statement] = OrderedDict()
 
     # ---- the contract
 
@@ -390,7 +390,7 @@ class DuckDBSession:
             return _ListedRows(first, translation.held)
         return _StreamedRows(self, cursor, first, translation.held)
 
-    def _statement(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    def _statement(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
         known = self._statements.get(sql)
         if known is None:
             known = cursor.extract_statements(sql)[0]
@@ -572,7 +572,7 @@ class DuckDBSession:
 
     # ---- errors
 
-    def _oracle_error(self, error: duckdb.Error) -> OracleError:
+    def _oracle_error(self, error: duckdb.Error) -> OracleError:  # noqa: PLR0911 - one error, one return
         if isinstance(error, duckdb.InterruptException) or self._is_cancelled:
             return ora(1013)
         text = str(error)

@@ -36,7 +36,7 @@ def ordering(e: Expressions, node: exp.Ordered, block: Block) -> str:
     term = e.value(node.this, block)
     direction = "DESC" if node.args.get("desc") else "ASC"
     nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
-    return f"{e.forms.exact(term) if term.bind is not None and term.kind is Kind.NUMBER else term.sql} {direction} NULLS {nulls}"
+    return f"{term.sql} {direction} NULLS {nulls}"
 
 
 def _over(e: Expressions, node: exp.Window, block: Block, *, needs_order: bool, allows_order: bool = True) -> str:

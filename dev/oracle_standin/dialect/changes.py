@@ -168,7 +168,9 @@ class Changes:
         failure = quoted(f"ORA-{null_code:05d}: {message.format(full_name)}")
         return f"(CASE WHEN {sql} IS NULL THEN error({failure}) ELSE {sql} END)"
 
-    def _converted(self, term: Term, node: exp.Expr, column: Column, stored: str, full_name: str) -> str:
+    def _converted(  # noqa: PLR0911 - one type, one return
+        self, term: Term, node: exp.Expr, column: Column, stored: str, full_name: str
+    ) -> str:
         if term.kind is Kind.NULL:
             return "NULL"
         match column.type:
@@ -192,7 +194,7 @@ class Changes:
                 return term.sql
         raise ora(932, column.type.name, term.kind.name, position=position_of(node))
 
-    def _number(self, term: Term, column: Column, stored: str) -> str:
+    def _number(self, term: Term, column: Column, stored: str) -> str:  # noqa: PLR0911 - one case, one return
         if term.kind is Kind.DOUBLE:
             raise unimplemented("a BINARY_DOUBLE stored as NUMBER")
         form = of_column("", column, stored).form or EXACT
@@ -206,10 +208,10 @@ class Changes:
             )
         if column.precision:
             if isinstance(term.constant, Decimal):
-                term = replace(term, constant=numbers.fit(term.constant, column.precision, column.scale))
+                constant = numbers.fit(term.constant, column.precision, column.scale)
                 if isinstance(held, Exact):
-                    return forms.exact(term)
-                return quoted(f"{numbers.plain(term.constant or Decimal(0)):f}")
+                    return forms.exact(replace(term, constant=constant))
+                return quoted(f"{numbers.plain(constant):f}")
             if _fits(term, column.precision - column.scale, column.scale):
                 return term.sql if not isinstance(held, Exact) else forms.exact(term)
             fitted = f"ora_fit({forms.exact(term)}, {column.precision}, {column.scale})"
@@ -339,7 +341,7 @@ def _sized(text: Term, size: int, full_name: str) -> str:
     return f"(CASE WHEN length({text.sql}) > {size} THEN {failure} ELSE {text.sql} END)"
 
 
-def _declared(name: str, kind: exp.Expr | None, node: exp.Expr) -> Column:
+def _declared(name: str, kind: exp.Expr | None, node: exp.Expr) -> Column:  # noqa: PLR0911 - one type, one return
     if not isinstance(kind, exp.DataType):
         raise ora(902, position=position_of(node))
     only_args(kind, "this", "expressions")

@@ -224,7 +224,8 @@ def _read_fields(text: str, model: str, today: datetime, *, is_timestamp: bool) 
             at += len(literal)
             continue
         if name in _PUNCTUATION:
-            at = _skip_punctuation(text, at, name)
+            following = elements[index + 1].name if index + 1 < len(elements) else ""
+            at = _skip_punctuation(text, at, name, is_number_next=following not in ("MON", "MONTH"))
             continue
         if at >= len(text):
             if all(_is_time(rest.name) for rest in elements[index:]) and fields:
@@ -244,7 +245,7 @@ def _is_time(name: str) -> bool:
     return name in _PUNCTUATION or name.startswith(("HH", "MI", "SS", "FF", "AM", "PM", "A.", "P.")) or name == "FM"
 
 
-def _skip_punctuation(text: str, at: int, name: str) -> int:
+def _skip_punctuation(text: str, at: int, name: str, *, is_number_next: bool) -> int:
     if at >= len(text):
         return at
     if name == " ":
@@ -252,7 +253,7 @@ def _skip_punctuation(text: str, at: int, name: str) -> int:
             at += 1
         return at
     if text[at].isalnum():
-        if text[at].isdigit():
+        if text[at].isdigit() and is_number_next:
             return at
         raise ora(1861)
     return at + 1
@@ -300,7 +301,7 @@ def _full_year(year: int, digits: int, name: str, today: datetime) -> int:
             century += 1
         return century * 100 + year
     if name in ("YYY", "YY", "Y"):
-        size = 10 ** len(name)
+        size = {"YYY": 1000, "YY": 100, "Y": 10}[name]
         return today.year // size * size + year
     return year
 
@@ -323,7 +324,7 @@ def from_text(text: str, model: str, today: datetime) -> datetime:
     return parse_date(text, wide, today)
 
 
-def truncate(value: datetime, model: str) -> datetime:
+def truncate(value: datetime, model: str) -> datetime:  # noqa: PLR0911 - one unit, one return
     """Return TRUNC(value, model).
 
     :raises OracleError: ORA-01821, ORA-03001.

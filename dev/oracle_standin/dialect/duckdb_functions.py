@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import duckdb
+from duckdb.func import FunctionNullHandling
 
 from dev.oracle_standin.dialect import dates, numbers
 from dev.oracle_standin.dialect.binds import held_text
@@ -187,17 +188,13 @@ _MAY_GIVE_NULL = frozenset({"ora_sum", "ora_substr", "ora_substr_from", "ora_lpa
 """Functions that make NULL of what is not null; DuckDB wants to know."""
 
 
-def _null_for_null(function: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *arguments: None if None in arguments else function(*arguments)
-
-
-def _of_arity(function: Callable[..., Any], arity: int) -> Callable[..., Any]:
-    """Return a callable with as many named parameters as DuckDB counts."""
+def _null_for_null(function: Callable[..., Any], arity: int) -> Callable[..., Any]:
+    """Return a function that gives NULL for NULL, with as many parameters as DuckDB counts."""
     if arity == 1:
-        return lambda a: function(a)
+        return lambda a: None if a is None else function(a)
     if arity == 2:
-        return lambda a, b: function(a, b)
-    return lambda a, b, c: function(a, b, c)
+        return lambda a, b: None if a is None or b is None else function(a, b)
+    return lambda a, b, c: None if a is None or b is None or c is None else function(a, b, c)
 
 
 def install(connection: duckdb.DuckDBPyConnection) -> None:
@@ -213,9 +210,7 @@ def install(connection: duckdb.DuckDBPyConnection) -> None:
             continue
         types: list[Any] = list(parameters)
         if name in _MAY_GIVE_NULL:
-            null_proof = _null_for_null(function)
-            connection.create_function(
-                name, _of_arity(null_proof, len(types)), types, result, null_handling="special"
-            )
+            null_proof = _null_for_null(function, len(types))
+            connection.create_function(name, null_proof, types, result, null_handling=FunctionNullHandling.SPECIAL)
         else:
             connection.create_function(name, function, types, result)

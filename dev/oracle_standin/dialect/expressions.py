@@ -655,7 +655,11 @@ class Expressions:
 
     def _quantifier(self, node: exp.Expr) -> tuple[bool, list[exp.Expr]] | None:
         """Return whether a right side is ANY (not ALL), and its members or its one query; None if it is neither."""
-        if isinstance(node, exp.Anonymous) and isinstance(node.this, str) and node.this.upper() in ("ANY", "SOME", "ALL"):
+        if (
+            isinstance(node, exp.Anonymous)
+            and isinstance(node.this, str)
+            and node.this.upper() in ("ANY", "SOME", "ALL")
+        ):
             return node.this.upper() != "ALL", list(node.expressions)
         if not isinstance(node, exp.Any | exp.All):
             return None
@@ -681,7 +685,9 @@ class Expressions:
         a, b = self.comparable(left, right, left_node, right_node)
         return f"({a} {operator} {b})"
 
-    def comparable(self, left: Term, right: Term, left_node: exp.Expr, right_node: exp.Expr) -> tuple[str, str]:
+    def comparable(  # noqa: PLR0911 - one pair of types, one return
+        self, left: Term, right: Term, left_node: exp.Expr, right_node: exp.Expr
+    ) -> tuple[str, str]:
         """Return two DuckDB texts that compare as Oracle compares the terms.
 
         :raises OracleError: ORA-00932.

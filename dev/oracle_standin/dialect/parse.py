@@ -57,6 +57,7 @@ _WANTS_MORE = {
     TokenType.ON,
     TokenType.HAVING,
 } - {TokenType.R_PAREN, TokenType.STAR, TokenType.JOIN_MARKER}
+_LITERALS = (TokenType.STRING, TokenType.RAW_STRING, TokenType.NATIONAL_STRING)
 _UNEQUAL = ("<>", "!=", "^=")
 
 RESERVED = frozenset(
@@ -186,7 +187,7 @@ class Statement:
 
 class _SyntaxError(ParseError):
     def __init__(self, message: str, code: int, position: int) -> None:
-        super().__init__(message)
+        super().__init__(message, errors=[{}])
         self.code = code
         self.position = position
 
@@ -211,7 +212,7 @@ class _Parser(OracleParser):
         exp.DType.TIMESTAMP: lambda self, this, _: self.dated("TIMESTAMP", this),
     }
 
-    def raise_error(self, message: str, token: Token | None = None) -> NoReturn:  # type: ignore[override]
+    def raise_error(self, message: str, token: Token | None = None) -> NoReturn:
         """Turn sqlglot's complaint into the ORA code that says the same, at the place where reading stopped."""
         at = token or self._curr or self._prev
         position = at.start if at else 0
@@ -255,7 +256,7 @@ class _Parser(OracleParser):
         node.meta["span"] = (first.start, self._prev.end + 1)
         return node
 
-    def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:
+    def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:  # noqa: ANN401 - sqlglot's own
         is_comma = bool(self._curr) and self._curr.token_type == TokenType.COMMA
         join = super()._parse_join(*args, **kwargs)
         if not isinstance(join, exp.Join):
@@ -263,7 +264,7 @@ class _Parser(OracleParser):
         join.meta["is_comma"] = is_comma
         return join
 
-    def _parse_table_alias(self, *args: Any, **kwargs: Any) -> exp.TableAlias | None:
+    def _parse_table_alias(self, *args: Any, **kwargs: Any) -> exp.TableAlias | None:  # noqa: ANN401
         if self._curr and self._curr.token_type == TokenType.ALIAS:
             self._refuse(933, self._curr)
         alias = super()._parse_table_alias(*args, **kwargs)
@@ -356,32 +357,32 @@ def _check_tokens(sql: str, tokens: Sequence[Token]) -> None:
     for index, token in enumerate(tokens):
         written = sql[token.start : token.end + 1]
         kind = token.token_type
-        if kind == TokenType.NUMBER:
-            following = sql[token.end + 1 : token.end + 2]
-            if not _NUMBER.match(written) or following.isalpha() or following == "_":
-                is_bind = index > 0 and tokens[index - 1].token_type == TokenType.COLON
-                if not is_bind:
-                    raise unimplemented("this number literal", token.start)
-        elif kind in (TokenType.STRING, TokenType.RAW_STRING, TokenType.NATIONAL_STRING):
+        if kind in _LITERALS:
             continue
+        if kind == TokenType.NUMBER:
+            if index == 0 or tokens[index - 1].token_type != TokenType.COLON:
+                _check_number(written, sql[token.end + 1 : token.end + 2], token.start)
         elif kind == TokenType.IDENTIFIER:
             check_length(token.text, token.start)
-        elif kind in _OPERATORS:
-            if written != _OPERATORS[kind] and kind != TokenType.JOIN_MARKER:
-                raise ora(936, position=token.start)
-        elif kind == TokenType.NEQ:
-            if written not in _UNEQUAL:
+        elif kind in _OPERATORS or kind == TokenType.NEQ:
+            allowed = _UNEQUAL if kind == TokenType.NEQ else (_OPERATORS[kind],)
+            if written not in allowed and kind != TokenType.JOIN_MARKER:
                 raise ora(936, position=token.start)
         elif kind == TokenType.SEMICOLON:
             raise ora(933, position=token.start)
-        elif (
-            not written
-            or not (written[0].isalpha())
-            or not all(c.isalnum() or c in "_$# \t\r\n" or _is_mark(c) for c in written)
-        ):
-            raise ora(911, position=token.start)
         else:
-            check_length(written, token.start)
+            _check_word(written, token.start)
+
+
+def _check_number(written: str, following: str, position: int) -> None:
+    if not _NUMBER.match(written) or following.isalpha() or following == "_":
+        raise unimplemented("this number literal", position)
+
+
+def _check_word(written: str, position: int) -> None:
+    if not written[:1].isalpha() or not all(c.isalnum() or c in "_$# \t\r\n" or _is_mark(c) for c in written):
+        raise ora(911, position=position)
+    check_length(written, position)
 
 
 def _is_mark(character: str) -> bool:

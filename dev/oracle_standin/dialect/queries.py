@@ -469,7 +469,8 @@ class Queries:
                 names = [c.name for s in lefts for c in s.columns if c.name in shared and not c.is_hidden]
                 if not names:
                     return f"{body} CROSS JOIN {right_sql}"
-            condition = self._merge(names, lefts, right, scope, start, side, join)
+            condition, columns = self._merged(names, lefts, right, side, join)
+            scope.sources.insert(start, Source(None, None, "", columns))
         elif on is None:
             raise ora(905, position=position_of(join))
         else:
@@ -478,9 +479,10 @@ class Queries:
             scope.visible = None
         return f"{body} {word} {right_sql} ON {condition}"
 
-    def _merge(
-        self, names: list[str], lefts: list[Source], right: Source, scope: Scope, start: int, side: str, join: exp.Join
-    ) -> str:
+    def _merged(
+        self, names: list[str], lefts: list[Source], right: Source, side: str, join: exp.Join
+    ) -> tuple[str, list[SourceColumn]]:
+        """Return the condition of USING, and the columns that it makes one of two."""
         conditions: list[str] = []
         merged: list[SourceColumn] = []
         for name in names:
@@ -499,8 +501,7 @@ class Queries:
                 term = replace(typed, sql=f"coalesce({texts[0]}, {texts[1]})")
             one.is_hidden = other.is_hidden = True
             merged.append(SourceColumn(name, term))
-        scope.sources.insert(start, Source(None, None, "", merged))
-        return "(" + " AND ".join(conditions) + ")"
+        return "(" + " AND ".join(conditions) + ")", merged
 
     def _marked_joins(self, first: exp.Expr, joins: list[exp.Join], scope: Scope, where: _Where) -> str:
         if not all(join.meta.get("is_comma") for join in joins):
@@ -600,8 +601,8 @@ def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
     if isinstance(node, exp.And):
         yield from _conjuncts(node.this)
         yield from _conjuncts(node.expression)
-    elif isinstance(node, exp.Paren) and isinstance(node.this, (exp.And, exp.Paren, *_MIRRORED)):
-        yield from _conjuncts(node.this)
+    elif isinstance(node, exp.Paren) and isinstance(inner := node.this, exp.Condition):
+        yield from _conjuncts(inner)
     else:
         yield node
 

@@ -34,8 +34,24 @@ _WORD = re.compile(r"[A-Za-z]+")
 _SETTING = re.compile(r"""\s*(\w+)\s*=\s*('(?:[^']|'')*'|"[^"]+"|[\w$#.]+)""")
 _QUERY_WORDS = frozenset({"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "TRUNCATE"})
 _KNOWN_WORDS = frozenset(
-    """ALTER ANALYZE ASSOCIATE AUDIT COMMENT EXPLAIN FLASHBACK GRANT LOCK MERGE NOAUDIT PURGE RENAME REVOKE SAVEPOINT
-    SET""".split()
+    [
+        "ALTER",
+        "ANALYZE",
+        "ASSOCIATE",
+        "AUDIT",
+        "COMMENT",
+        "EXPLAIN",
+        "FLASHBACK",
+        "GRANT",
+        "LOCK",
+        "MERGE",
+        "NOAUDIT",
+        "PURGE",
+        "RENAME",
+        "REVOKE",
+        "SAVEPOINT",
+        "SET",
+    ]
 )
 _ONE_VALUE = {
     "NLS_NUMERIC_CHARACTERS": (".,",),
@@ -48,9 +64,21 @@ _ONE_VALUE = {
     "NLS_LENGTH_SEMANTICS": ("CHAR", "BYTE"),
 }
 _IGNORED = frozenset(
-    """TIME_ZONE NLS_TIMESTAMP_FORMAT NLS_TIMESTAMP_TZ_FORMAT NLS_CURRENCY NLS_ISO_CURRENCY NLS_DUAL_CURRENCY
-    OPTIMIZER_MODE STATISTICS_LEVEL CURSOR_SHARING PARALLEL_DEGREE_POLICY DDL_LOCK_TIMEOUT EDITION TRACEFILE_IDENTIFIER
-    """.split()
+    [
+        "TIME_ZONE",
+        "NLS_TIMESTAMP_FORMAT",
+        "NLS_TIMESTAMP_TZ_FORMAT",
+        "NLS_CURRENCY",
+        "NLS_ISO_CURRENCY",
+        "NLS_DUAL_CURRENCY",
+        "OPTIMIZER_MODE",
+        "STATISTICS_LEVEL",
+        "CURSOR_SHARING",
+        "PARALLEL_DEGREE_POLICY",
+        "DDL_LOCK_TIMEOUT",
+        "EDITION",
+        "TRACEFILE_IDENTIFIER",
+    ]
 )
 
 

@@ -74,8 +74,8 @@ _LARGEST_INTEGER = 10**18
 class Term:
     """One translated expression.
 
-    ``sql`` is DuckDB text whose value has the ``form`` (numbers only). A constant or a bind has no form yet: it takes the
-    one that its neighbour needs. ``size`` is in characters; ``precision`` and ``scale`` are what Oracle describes.
+    ``sql`` is DuckDB text whose value has the ``form`` (numbers only). A constant or a bind has no form yet: it takes
+    the one that its neighbour needs. ``size`` is in characters; ``precision`` and ``scale`` are what Oracle describes.
     """
 
     sql: str
@@ -186,7 +186,7 @@ class Forms:
                     return EXACT
         return form
 
-    def sql(self, term: Term, form: Form) -> str:
+    def sql(self, term: Term, form: Form) -> str:  # noqa: PLR0911 - one form, one return
         """Return the text of a NUMBER (or NULL) term in a form that is known to hold it."""
         if term.kind is Kind.NULL:
             return "NULL"
@@ -250,7 +250,7 @@ def _wider(left: Form, right: Form) -> Form:
     return Fixed(whole + scale, scale) if whole + scale <= MAX_PRECISION else EXACT
 
 
-def of_column(sql: str, column: Column, stored: str) -> Term:
+def of_column(sql: str, column: Column, stored: str) -> Term:  # noqa: PLR0911 - one type, one return
     """Return the term of a table's column.
 
     :param stored: the DuckDB type of the column.
@@ -293,7 +293,7 @@ def _form_of(stored: str) -> Form:
     raise unimplemented(f"a NUMBER stored as {stored}")
 
 
-def described(name: str, term: Term) -> Column:
+def described(name: str, term: Term) -> Column:  # noqa: PLR0911 - one type, one return
     """Return the result column that Oracle describes for a term."""
     match term.kind:
         case Kind.NUMBER:

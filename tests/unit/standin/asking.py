@@ -88,7 +88,11 @@ def change(session: DuckDBSession, sql: str, *values: Value | int) -> int:
 def refused(session: DuckDBSession, sql: str, *values: Value | int) -> OracleError:
     """Run a statement that must be refused, to its last row, and return the error."""
     with pytest.raises(OracleError) as caught:
-        rows = session.execute(sql, [a_bind(value) for value in values]).rows
-        while rows is not None and rows.fetch(1000):
-            pass
+        _run_out(session, sql, *values)
     return caught.value
+
+
+def _run_out(session: DuckDBSession, sql: str, *values: Value | int) -> None:
+    rows = session.execute(sql, [a_bind(value) for value in values]).rows
+    while rows is not None and rows.fetch(1000):
+        pass
