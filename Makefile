@@ -13,7 +13,8 @@ PYTHON_VERSION := 3.11
 BASE_PYTHON ?= $(shell command -v python$(PYTHON_VERSION) || command -v python3)
 UV := $(shell command -v uv)
 DRIVER_VERSIONS := 26.1.0 4.0.2 3.4.2
-DRIVER_TESTS := tests/oracle
+# The stand-in's own tests: those of the product's reader are for the pinned driver alone.
+DRIVER_TESTS := tests/oracle --ignore-glob='*/test_source_*' --confcutdir=tests/oracle
 PYTEST := $(PYTHON) -m pytest
 
 export PYTHONPATH := $(CURDIR)

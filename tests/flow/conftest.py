@@ -37,7 +37,7 @@ def session_flow(directory: Path) -> Iterator[Flow]:
     options = StackOptions(
         directory=directory,
         standin_words=[
-            *("--last-month", "202510", "--months", "15", "--branches", ",".join(BRANCHES)),
+            *("--last-month", "202510", "--months", "27", "--branches", ",".join(BRANCHES)),
             *("--control-port", str(control_port)),
         ],
         settings={"BRANCHES": ",".join(BRANCHES)},

@@ -20,7 +20,7 @@ BRANCHES = ("1060", "1061", "1062")
 MONTHLY = "bigmeter_monthly_sync"
 YEARLY = "bigmeter_yearly_init"
 COHORT_SIZE = 200
-BACKFILL_TIMEOUT_S = 300
+BACKFILL_TIMEOUT_S = 900
 
 
 @dataclass(frozen=True, slots=True)
