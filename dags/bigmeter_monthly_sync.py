@@ -36,7 +36,7 @@ import os
 from airflow.sdk import CronDataIntervalTimetable, dag, task
 
 from include.bigmeter.settings import ScheduleSettings
-from include.bigmeter.tasks import monthly
+from include.bigmeter.tasks import monthly, notifications
 from include.bigmeter.tasks.defaults import branch_limits, dag_defaults
 from include.bigmeter.tasks.forms import month_form
 
@@ -49,6 +49,7 @@ settings = ScheduleSettings.from_environment(os.environ)
     doc_md=__doc__,
     params=month_form(os.environ),
     **dag_defaults(settings),
+    **notifications.of_loads(),
 )
 def bigmeter_monthly_sync() -> None:
     jobs = task(monthly.check)()

@@ -33,7 +33,7 @@ import os
 from airflow.sdk import CronTriggerTimetable, dag, task, task_group
 
 from include.bigmeter.settings import ScheduleSettings
-from include.bigmeter.tasks import yearly
+from include.bigmeter.tasks import notifications, yearly
 from include.bigmeter.tasks.defaults import branch_limits, dag_defaults
 from include.bigmeter.tasks.forms import cohort_form
 from include.bigmeter.tasks.runs import Job
@@ -48,6 +48,7 @@ settings = ScheduleSettings.from_environment(os.environ)
     params=cohort_form(os.environ),
     max_active_runs=1,
     **dag_defaults(settings),
+    **notifications.of_loads(),
 )
 def bigmeter_yearly_init() -> None:
     @task_group(prefix_group_id=False)

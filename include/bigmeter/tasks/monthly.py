@@ -13,6 +13,7 @@ from include.bigmeter.runs import resolve_month
 from include.bigmeter.tasks import runs
 from include.bigmeter.tasks.failures import told
 from include.bigmeter.tasks.moments import clock_of, identity_of
+from include.bigmeter.tasks.recovery import with_earlier_failure
 
 SYNC_TASK = "sync_branch"
 
@@ -89,8 +90,8 @@ def summary() -> dict[str, Any]:
     Green means that the summary is written; whether the run is good is the colour of the run. Its XCom holds the same
     figures for machines.
     """
-    ti = get_current_context()["ti"]
-    with told(ti, "summary"):
+    context = get_current_context()
+    with told(context["ti"], runs.SUMMARY_TASK):
         from include.bigmeter.tasks import summaries  # noqa: PLC0415 - the table's library is too heavy for a DAG file
 
-        return summaries.summarize_month(ti, SYNC_TASK)
+        return with_earlier_failure(context, summaries.summarize_month(context["ti"], SYNC_TASK))

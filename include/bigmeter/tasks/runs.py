@@ -13,6 +13,7 @@ Job = dict[str, Any]
 """What the mapped task of one branch is given: plain values, wholly self-contained."""
 
 CHECK_TASK = "check"
+SUMMARY_TASK = "summary"
 PLAN_KEY = "plan"
 """The XCom of ``check`` with what the run is about as a whole; its return value is the list of jobs."""
 FAILURE_KEY = "failure"

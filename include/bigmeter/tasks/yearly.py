@@ -12,6 +12,7 @@ from include.bigmeter.runs import history_months, resolve_cohort
 from include.bigmeter.tasks import runs
 from include.bigmeter.tasks.failures import told
 from include.bigmeter.tasks.moments import clock_of, identity_of
+from include.bigmeter.tasks.recovery import with_earlier_failure
 
 CAPTURE_TASK = "capture_cohort"
 HISTORY_TASK = "load_history"
@@ -83,8 +84,8 @@ def summary() -> dict[str, Any]:
     The first table is the cohorts, the second their history, each branch's months added up. Green means that the
     summary is written; whether the run is good is the colour of the run. Its XCom holds the same figures for machines.
     """
-    ti = get_current_context()["ti"]
-    with told(ti, "summary"):
+    context = get_current_context()
+    with told(context["ti"], runs.SUMMARY_TASK):
         from include.bigmeter.tasks import summaries  # noqa: PLC0415 - the table's library is too heavy for a DAG file
 
-        return summaries.summarize_year(ti, CAPTURE_TASK, HISTORY_TASK)
+        return with_earlier_failure(context, summaries.summarize_year(context["ti"], CAPTURE_TASK, HISTORY_TASK))
