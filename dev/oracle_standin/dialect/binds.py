@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from dev.oracle_standin.backend import OracleError
 from dev.oracle_standin.dialect import dates, numbers
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 from dev.oracle_standin.values import Bind, Value
@@ -42,7 +43,7 @@ def as_number(value: Value) -> Decimal:
     if isinstance(value, Decimal):
         if not value.is_finite():
             raise ora(1722)
-        return numbers.decode(numbers.encode(value))
+        return numbers.rounded(value)
     if isinstance(value, str):
         return numbers.from_text(value)
     if isinstance(value, float):
@@ -103,29 +104,45 @@ class StoreBind:
     scale: int
     held_precision: int
     held_scale: int
+    column: str
 
     def convert(self, value: Value, bind: int) -> object:  # noqa: ARG002
         """Return ordered bytes (``held_precision`` 0) or digits.
 
-        :raises OracleError: ORA-01438, and ORA-03001 for what a stored plain NUMBER cannot hold.
+        :raises OracleError: ORA-01438.
+        :raises NarrowColumnError: for what a stored plain NUMBER cannot hold.
         """
         number = as_number(value)
         if self.precision:
             number = numbers.fit(number, self.precision, self.scale)
         if not self.held_precision:
             return numbers.encode(number)
-        return held_text(number, self.held_precision, self.held_scale)
+        return held_text(number, self.held_precision, self.held_scale, self.column)
 
 
-def held_text(number: Decimal, precision: int, scale: int) -> str:
-    """Return the digits of a number that DECIMAL(precision, scale) must hold as it is.
+class NarrowColumnError(OracleError):
+    """A plain NUMBER whose stored form does not hold a new value; the column has to be stored as ordered bytes."""
 
-    :raises OracleError: ORA-03001 rather than a rounded number.
+    _TEXT = "a longer number in column "
+
+    def __init__(self, column: str) -> None:
+        super().__init__(3001, f"unimplemented feature: {self._TEXT}{column}")
+        self.column = column
+
+    @classmethod
+    def of(cls, error: OracleError) -> NarrowColumnError | None:
+        """Return the same error again if that is what came back from DuckDB as text."""
+        _, found, column = error.message.partition(cls._TEXT)
+        return cls(column) if found else None
+
+
+def held_text(number: Decimal, precision: int, scale: int, column: str) -> str:
+    """Return the digits of a number that a column of DECIMAL(precision, scale) must hold as it is.
+
+    :raises NarrowColumnError: rather than round.
     """
     if not numbers.is_exact(number, precision, scale):
-        raise unimplemented(
-            f"a stored NUMBER of more than {precision - scale} digits before or {scale} after the point"
-        )
+        raise NarrowColumnError(column)
     return f"{numbers.plain(number):f}"
 
 

@@ -202,7 +202,7 @@ class Changes:
         held = Fixed(18, 0) if isinstance(form, Integer) else form
         if term.bind is not None:
             precision, scale = (held.precision, held.scale) if isinstance(held, Fixed) else (0, 0)
-            store = StoreBind(column.precision, column.scale, precision, scale)
+            store = StoreBind(column.precision, column.scale, precision, scale, column.name)
             return (
                 f"CAST({self.statement.parameters.add(term.bind, store)} AS {'BLOB' if held == EXACT else 'VARCHAR'})"
             )
@@ -220,7 +220,7 @@ class Changes:
             return forms.exact(term)
         if _fits(term, held.whole, held.scale):
             return term.sql
-        return f"ora_held({forms.exact(term)}, {held.precision}, {held.scale})"
+        return f"ora_held({forms.exact(term)}, {held.precision}, {held.scale}, {quoted(column.name)})"
 
     # ---- DDL
 

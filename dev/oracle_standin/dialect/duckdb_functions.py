@@ -137,7 +137,11 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
     "ora_to_number": (_to_number, [_TEXT], _NUMBER),
     "ora_number_text": (lambda value: numbers.to_text(_decode(value)), [_NUMBER], _TEXT),
     "ora_plain": (lambda value: f"{_decode(value):f}", [_NUMBER], _TEXT),
-    "ora_held": (lambda value, p, s: held_text(_decode(value), p, s), [_NUMBER, _COUNT, _COUNT], _TEXT),
+    "ora_held": (
+        lambda value, precision, scale, column: held_text(_decode(value), precision, scale, column),
+        [_NUMBER, _COUNT, _COUNT, _TEXT],
+        _TEXT,
+    ),
     "ora_integer": (_integer, [_NUMBER], _COUNT),
     "ora_fit": (_fit, [_NUMBER, _COUNT, _COUNT], _NUMBER),
     "ora_add": (_binary(numbers.add), [_NUMBER, _NUMBER], _NUMBER),

@@ -13,6 +13,7 @@ _MANTISSA_BYTES = 20
 _LARGEST_EXPONENT, _SMALLEST_EXPONENT = 63, -64
 _NUMBER_TEXT = re.compile(r" *[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)? *\Z", re.ASCII)
 _LONGEST_TEXT = 40
+_SURELY_KEPT = 38
 
 ZERO_BYTES = b"\x80"
 
@@ -80,6 +81,17 @@ def decode(number: bytes) -> Decimal:
     exponent = 2 * (high - len(pairs))
     text = "".join(f"{pair:02d}" for pair in pairs)
     return plain(Decimal((sign, tuple(map(int, text)), exponent)))
+
+
+def rounded(value: Decimal) -> Decimal:
+    """Return a number as NUMBER keeps it; most are short enough to be kept as they are.
+
+    :raises OracleError: ORA-01426.
+    """
+    _, digits, exponent = value.as_tuple()
+    if isinstance(exponent, int) and len(digits) <= _SURELY_KEPT and -_SURELY_KEPT <= exponent <= _SURELY_KEPT:
+        return value
+    return decode(encode(value))
 
 
 def plain(value: Decimal) -> Decimal:
@@ -224,9 +236,10 @@ def fit(value: Decimal, precision: int, scale: int) -> Decimal:
 
 def is_exact(value: Decimal, precision: int, scale: int) -> bool:
     """Tell whether DECIMAL(precision, scale) holds this very number."""
-    value = plain(value)
     exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and -exponent <= scale and value.copy_abs() < Decimal(1).scaleb(precision - scale)
+    if not isinstance(exponent, int) or (value and value.adjusted() >= precision - scale):
+        return False
+    return -exponent <= scale or -int(plain(value).as_tuple().exponent) <= scale
 
 
 _FORMAT = re.compile(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 
@@ -82,6 +83,7 @@ _IGNORED = frozenset(
 )
 
 
+@lru_cache(maxsize=2000)
 def read_control(sql: str) -> SessionControl | None:
     """Return what a statement does to the session, or None for a query, DML or DDL.
 

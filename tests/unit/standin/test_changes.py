@@ -96,12 +96,52 @@ def test_a_change_that_oracle_refuses(owner: DuckDBSession, sql: str, code: int)
     assert ask(owner, "SELECT N FROM T") == []
 
 
-def test_a_stored_plain_number_that_does_not_fit_is_refused_not_rounded(session: DuckDBSession) -> None:
-    sql = "UPDATE METERS SET USAGE_M3 = :n WHERE ID = 1"
-    change(session, sql, Decimal("1234567890123456789012345678.0123456789"))
-    assert ask(session, "SELECT USAGE_M3 FROM METERS WHERE ID = 1") == [
-        (Decimal("1234567890123456789012345678.0123456789"),)
+_LONG = [
+    "1234567890123456789012345678.0123456789",
+    "12345678901234567890123456789012345678",
+    "-0.12345678901234567890123456789012345678",
+]
+
+
+@pytest.mark.parametrize("digits", _LONG)
+@pytest.mark.parametrize(
+    "sql", ["UPDATE METERS SET USAGE_M3 = {} WHERE ID = 1", "UPDATE METERS SET USAGE_M3 = {} + 0 WHERE ID = 1"]
+)
+def test_any_number_of_38_digits_can_be_stored(session: DuckDBSession, sql: str, digits: str) -> None:
+    number = Decimal(digits)
+    change(session, "UPDATE METERS SET NAME = 'before' WHERE ID = 2")
+    change(session, sql.format(":n"), number)
+    assert ask(session, "SELECT USAGE_M3, USAGE_M3 + 1 - 1 FROM METERS WHERE ID = 1") == [(number, number)]
+    session.rollback()
+    assert ask(session, "SELECT NAME, USAGE_M3 FROM METERS WHERE ID <= 2 ORDER BY ID") == [
+        ("alpha", Decimal("10.5")),
+        ("beta", None),
     ]
+    change(session, sql.format(digits))
+    session.commit()
+    assert ask(session, "SELECT ID FROM METERS WHERE USAGE_M3 = :n", number) == [(Decimal(1),)]
+    assert ask(session, "SELECT SUM(USAGE_M3) - :n FROM METERS", number) == [(Decimal(7),)]
+
+
+def test_a_column_stored_anew_disturbs_nobody(
+    database: DuckDBBackend, session: DuckDBSession, other: DuckDBSession
+) -> None:
+    usage = "SELECT USAGE_M3 FROM METERS ORDER BY ID"
+    before = [Decimal("10.5"), None, Decimal(0), Decimal(7)]
+    reading = database.open_session("READER")
+    change(reading, "SET TRANSACTION READ ONLY")
+    change(other, "UPDATE METERS SET USAGE_M3 = 8 WHERE ID = 4")
+    many = "SELECT a.USAGE_M3 FROM PWACIS.METERS a, PWACIS.METERS b, PWACIS.METERS c, PWACIS.METERS d, PWACIS.METERS e"
+    rows = session.execute(many, []).rows
+    assert rows is not None
+    rows.fetch(1)
+    change(session, "UPDATE METERS SET USAGE_M3 = :n WHERE ID = 1", Decimal(_LONG[1]))
+    session.commit()
+    assert len(rows.fetch(2000)) == 4**5 - 1
+    assert [row[0] for row in ask(reading, usage.replace("METERS", "PWACIS.METERS"))] == before
+    assert [row[0] for row in ask(other, usage)] == [Decimal(_LONG[1]), None, Decimal(0), Decimal(8)]
+    other.commit()
+    assert [row[0] for row in ask(session, usage)] == [Decimal(_LONG[1]), None, Decimal(0), Decimal(8)]
 
 
 def test_ddl_commits(database: DuckDBBackend, owner: DuckDBSession) -> None:
