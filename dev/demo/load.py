@@ -15,7 +15,7 @@ from dev.demo.plan import Backfill, DemoPlan
 from dev.stack.local import LocalStack
 from dev.stack.rest import FINISHED, AirflowApi, Refused, Run
 
-_POLL_S = 1.0
+_POLL_S = 2.0
 _TIMEOUT_S = 1800
 _SIDE_BY_SIDE = 3
 
