@@ -8,15 +8,14 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from dev.oracle_standin.dialect.context import Block
 from dev.oracle_standin.dialect.errors import ora, unimplemented
-from dev.oracle_standin.dialect.expressions import Block, Expressions
-from dev.oracle_standin.dialect.functions import FUNCTIONS
+from dev.oracle_standin.dialect.expressions import Expressions, FunctionTranslator
 from dev.oracle_standin.dialect.parse import only_args, position_of
 from dev.oracle_standin.dialect.terms import (
     EXACT,
     Exact,
     Fixed,
-    Integer,
     Kind,
     Term,
     exact,
@@ -24,6 +23,9 @@ from dev.oracle_standin.dialect.terms import (
     varchar,
 )
 from dev.oracle_standin.dialect.types import MAX_PRECISION
+
+GROUP_FUNCTIONS: dict[str, FunctionTranslator] = {}
+"""Aggregate and analytic functions by name."""
 
 _RANKINGS = ("ROW_NUMBER", "RANK", "DENSE_RANK")
 _NEIGHBOURS = ("LAG", "LEAD")
@@ -125,7 +127,7 @@ def _aggregate(name: str, least: int = 1) -> Callable[[Callable[..., Term]], Non
             inner = _inside(block, node, window)
             return translate(e, arguments[0], inner, "DISTINCT " if is_distinct else "", over)
 
-        FUNCTIONS[name] = checked
+        GROUP_FUNCTIONS[name] = checked
 
     return register
 
@@ -156,7 +158,7 @@ def _total(e: Expressions, term: Term, distinct: str, over: str) -> Term:
         raise unimplemented("a sum of BINARY_DOUBLE")
     if term.kind is Kind.NULL:
         return exact("CAST(NULL AS BLOB)")
-    form = term.form or EXACT
+    form = EXACT if e.statement.parameters.is_exact else term.form or EXACT
     sql = e.forms.sql(term, form)
     if isinstance(form, Exact):
         return exact(f"ora_sum((list({distinct}{sql}){over}))")
@@ -211,7 +213,7 @@ def _ranking(name: str) -> None:
             raise ora(907, position=position_of(node))
         return integer(f"({name.lower()}() {_over(e, window, block, needs_order=True)})", is_nullable=False)
 
-    FUNCTIONS[name] = translate
+    GROUP_FUNCTIONS[name] = translate
 
 
 for _name in _RANKINGS:
@@ -229,7 +231,7 @@ def _ntile(e: Expressions, node: exp.Expr, block: Block) -> Term:
     return integer(f"(ntile({argument.this}) {_over(e, window, block, needs_order=True)})", is_nullable=False)
 
 
-FUNCTIONS["NTILE"] = _ntile
+GROUP_FUNCTIONS["NTILE"] = _ntile
 
 
 def _neighbour(name: str) -> None:
@@ -255,7 +257,7 @@ def _neighbour(name: str) -> None:
         over = _over(e, window, block, needs_order=True)
         return replace(typed, sql=f"({name.lower()}({inside}) {over})", is_nullable=True)
 
-    FUNCTIONS[name] = translate
+    GROUP_FUNCTIONS[name] = translate
 
 
 for _name in _NEIGHBOURS:
@@ -275,7 +277,7 @@ def _window_end(name: str) -> None:
             typed, sql=f"({name.lower()}({texts[0]}) {_over(e, window, block, needs_order=False)})", is_nullable=True
         )
 
-    FUNCTIONS[name] = translate
+    GROUP_FUNCTIONS[name] = translate
 
 
 for _name in _ENDS:
@@ -299,6 +301,4 @@ def _listagg(e: Expressions, node: exp.Expr, block: Block) -> Term:
     return varchar(f"ora_short(string_agg({text.sql}, {between} ORDER BY {items}))")
 
 
-FUNCTIONS["LISTAGG"] = _listagg
-
-__all__ = ["FUNCTIONS", "Integer", "ordering"]
+GROUP_FUNCTIONS["LISTAGG"] = _listagg

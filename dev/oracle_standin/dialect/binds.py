@@ -19,6 +19,10 @@ _MARK = "\0"
 _MARKED = re.compile("\0(\\d+)\0")
 
 
+EVERY_SUM = -2
+"""Stands among the wide binds for every sum of the statement."""
+
+
 class TooWideError(Exception):
     """A number that the stored form of its neighbour cannot hold; translate again with that bind as exact."""
 
@@ -235,6 +239,11 @@ class Parameters:
 
         text = _MARKED.sub(number, sql)
         return text, tuple(self.entries[index] for index in used)
+
+    @property
+    def is_exact(self) -> bool:
+        """True when sums in the stored form were found to overflow: all arithmetic is then done on exact numbers."""
+        return EVERY_SUM in self.wide
 
     def is_wide(self, bind: int) -> bool:
         """Tell whether this bind's number was found not to fit its neighbour's stored form."""

@@ -10,8 +10,9 @@ from sqlglot import exp
 from dev.oracle_standin.catalogue import Table
 from dev.oracle_standin.dialect import numbers
 from dev.oracle_standin.dialect.binds import StoreBind
+from dev.oracle_standin.dialect.context import Block, Statement
 from dev.oracle_standin.dialect.errors import ora, unimplemented
-from dev.oracle_standin.dialect.expressions import Block, Expressions, Statement
+from dev.oracle_standin.dialect.expressions import Expressions
 from dev.oracle_standin.dialect.names import Scope, Source, SourceColumn, StoredTable, identifier, invalid
 from dev.oracle_standin.dialect.parse import name_of, only_args, position_of
 from dev.oracle_standin.dialect.queries import Queries

@@ -17,6 +17,8 @@ from dev.oracle_standin.dialect.binds import held_text
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 from dev.oracle_standin.dialect.terms import MAX_TEXT
 
+_date_text = lru_cache(maxsize=65536)(dates.format_date)
+_trunc_date = lru_cache(maxsize=65536)(dates.truncate)
 _decode = lru_cache(maxsize=65536)(numbers.decode)
 _encode = lru_cache(maxsize=65536)(numbers.encode)
 
@@ -173,8 +175,8 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], list[str], str]] = {
         [_TEXT, _TEXT],
         _TIME,
     ),
-    "ora_date_text": (dates.format_date, [_TIME, _TEXT], _TEXT),
-    "ora_trunc_date": (dates.truncate, [_TIME, _TEXT], _TIME),
+    "ora_date_text": (_date_text, [_TIME, _TEXT], _TEXT),
+    "ora_trunc_date": (_trunc_date, [_TIME, _TEXT], _TIME),
     "ora_round_date": (dates.round_date, [_TIME, _TEXT], _TIME),
     "ora_add_days": (lambda value, days: dates.add_days(value, _decode(days)), [_TIME, _NUMBER], _TIME),
     "ora_days_between": (lambda later, earlier: _encode(dates.days_between(later, earlier)), [_TIME, _TIME], _NUMBER),

@@ -1,24 +1,25 @@
-"""Expressions and conditions: an allow-list walk over the parsed tree that says each node in DuckDB's SQL.
+"""Expressions that have a value: an allow-list walk over the parsed tree that says each node in DuckDB's SQL.
 
 A node that is not named here is refused with an ORA error; nothing is passed on unread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
-from typing import Protocol
 
 from sqlglot import exp
 
 from dev.oracle_standin.backend import OracleError
 from dev.oracle_standin.dialect import dates, numbers
-from dev.oracle_standin.dialect.binds import ClockBind, DateTextBind, NumberTextBind, Parameters
+from dev.oracle_standin.dialect.binds import ClockBind
+from dev.oracle_standin.dialect.conditions import Conditions
+from dev.oracle_standin.dialect.context import Block, QueryTranslator, Statement, Subquery
+from dev.oracle_standin.dialect.conversions import Conversions
 from dev.oracle_standin.dialect.errors import ora, unimplemented
-from dev.oracle_standin.dialect.names import Environment, Scope, StoredTable
-from dev.oracle_standin.dialect.parse import name_of, only_args, position_of
+from dev.oracle_standin.dialect.function_names import AGGREGATES, UNBUILT_FUNCTIONS
+from dev.oracle_standin.dialect.parse import only_args, position_of
 from dev.oracle_standin.dialect.terms import (
     EXACT,
     INTEGER,
@@ -28,8 +29,6 @@ from dev.oracle_standin.dialect.terms import (
     TIMES,
     Exact,
     Fixed,
-    Form,
-    Forms,
     Integer,
     Kind,
     Term,
@@ -41,18 +40,8 @@ from dev.oracle_standin.dialect.terms import (
     varchar,
 )
 from dev.oracle_standin.dialect.types import MAX_PRECISION
-from dev.oracle_standin.values import Bind, OracleType
+from dev.oracle_standin.values import OracleType
 
-MAX_LIST = 1000
-_LONGEST_NUMBER_TEXT = 40
-_COMPARISONS: dict[type[exp.Expr], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.LT: "<",
-    exp.LTE: "<=",
-    exp.GT: ">",
-    exp.GTE: ">=",
-}
 _BIND_KINDS = {
     OracleType.VARCHAR2: Kind.VARCHAR2,
     OracleType.CHAR: Kind.CHAR,
@@ -65,67 +54,16 @@ _BIND_KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Where an expression stands: its query block, and what is allowed there."""
-
-    scope: Scope
-    allows_aggregates: bool = False
-    allows_windows: bool = False
-    is_in_aggregate: bool = False
-    groups: dict[str, Term] | None = None
-    """The GROUP BY expressions by their DuckDB text, in a block that groups; None in one that does not."""
-    has_group_by: bool = False
-    aliases: dict[str, Term] | None = None
-    """The select list's names, which ORDER BY sees before the columns."""
-    rownum: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Subquery:
-    """A translated query: DuckDB text whose columns are named c0, c1, …, and what each holds."""
-
-    sql: str
-    names: tuple[str, ...]
-    terms: tuple[Term, ...]
-
-
-class QueryTranslator(Protocol):
-    """What expressions ask of the translation of queries."""
-
-    def subquery(self, node: exp.Expr, outer: Scope | None) -> Subquery:
-        """Translate a query inside an expression."""
-        ...
-
-
-@dataclass(slots=True)
-class Statement:
-    """What is known and gathered while one statement is translated."""
-
-    environment: Environment
-    source: str
-    bind_types: tuple[OracleType, ...]
-    bind_offsets: dict[int, int]
-    parameters: Parameters
-    tables: dict[tuple[str, str], StoredTable] = field(default_factory=dict)
-    serial: int = 0
-
-    def fresh(self, prefix: str) -> str:
-        """Return a DuckDB alias that nothing else in the statement has."""
-        self.serial += 1
-        return f"{prefix}{self.serial}"
-
-
 FunctionTranslator = Callable[["Expressions", "exp.Anonymous", Block], Term]
 
 
-class Expressions:
+class Expressions(Conversions):
     """Translates the expressions and conditions of one statement."""
 
     def __init__(self, statement: Statement, functions: dict[str, FunctionTranslator]) -> None:
-        self.statement = statement
-        self.forms = Forms(statement.parameters)
+        super().__init__(statement)
         self._functions = functions
+        self._conditions = Conditions(self)
         self.queries: QueryTranslator | None = None
         self._values: dict[type[exp.Expr], Callable[..., Term]] = {
             exp.Column: self._column,
@@ -152,21 +90,18 @@ class Expressions:
             exp.Window: self._function,
             exp.WithinGroup: self._function,
         }
-        self._conditions: dict[type[exp.Expr], Callable[..., str]] = {
-            exp.And: self._connective,
-            exp.Or: self._connective,
-            exp.Not: self._not,
-            exp.Paren: self._paren_condition,
-            exp.Is: self._is_null,
-            exp.In: self._in,
-            exp.Between: self._between,
-            exp.Like: self._like,
-            exp.Escape: self._like,
-            exp.Exists: self._exists,
-            **dict.fromkeys(_COMPARISONS, self._comparison),
-        }
 
-    # ---- values
+    def is_value(self, node: exp.Expr) -> bool:
+        """Tell whether a node has a value, so is no condition."""
+        return type(node) in self._values
+
+    def condition(self, node: exp.Expr, block: Block) -> str:
+        """Translate a condition; see :class:`Conditions`."""
+        return self._conditions.condition(node, block)
+
+    def compare(self, operator: str, left: exp.Expr, right: exp.Expr, block: Block) -> str:
+        """Translate one comparison; see :class:`Conditions`."""
+        return self._conditions.compare(operator, left, right, block)
 
     def value(self, node: exp.Expr, block: Block) -> Term:
         """Translate an expression that has a value.
@@ -176,7 +111,7 @@ class Expressions:
         translate = self._values.get(type(node))
         if translate is None:
             code = 936 if isinstance(node, exp.Star) else 933
-            if type(node) in self._conditions or isinstance(node, (exp.Star, exp.Alias, exp.Tuple)):
+            if self._conditions.is_condition(node) or isinstance(node, (exp.Star, exp.Alias, exp.Tuple)):
                 raise ora(code, position=position_of(node))
             raise unimplemented(node.key.upper(), position_of(node))
         if block.groups and not block.is_in_aggregate and (grouped := self._grouped(node, block)):
@@ -274,135 +209,13 @@ class Expressions:
             raise unimplemented("a subquery here", position_of(node))
         return self.queries.subquery(node, block.scope)
 
-    # ---- conversions
-
     def number(self, node: exp.Expr, block: Block) -> Term:
         """Translate an expression that is taken as a NUMBER."""
         return self.as_number(self.value(node, block), node)
 
-    def as_number(self, term: Term, node: exp.Expr) -> Term:
-        """Convert a term to NUMBER, as Oracle does where a number is needed.
-
-        :raises OracleError: ORA-00932 for a date.
-        """
-        if term.kind in (Kind.NUMBER, Kind.NULL):
-            return term
-        if term.is_text:
-            if term.bind is not None:
-                bound = Term("", Kind.NUMBER, EXACT, bind=term.bind)
-                return replace(bound, sql=self.forms.exact(bound))
-            if isinstance(term.constant, str):
-                try:
-                    return replace(number_literal(numbers.from_text(term.constant)), is_literal=False)
-                except OracleError:
-                    return exact(f"ora_to_number({term.sql})")
-            return exact(f"ora_to_number({term.sql})")
-        raise ora(932, "NUMBER", term.kind.name, position=position_of(node))
-
     def text(self, node: exp.Expr, block: Block) -> Term:
         """Translate an expression that is taken as text."""
         return self.as_text(self.value(node, block), node)
-
-    def as_text(self, term: Term, node: exp.Expr) -> Term:
-        """Convert a term to VARCHAR2, as Oracle does where text is needed."""
-        if term.is_text:
-            return term
-        if term.kind is Kind.NULL:
-            return replace(NULL, sql="CAST(NULL AS VARCHAR)")
-        if term.kind is Kind.NUMBER:
-            return varchar(self.number_text(term), _LONGEST_NUMBER_TEXT)
-        if term.kind is Kind.DATE:
-            model = self.statement.environment.date_format
-            return varchar(f"ora_date_text({term.sql}, {quoted(model)})", 75)
-        raise unimplemented(f"text of a {term.kind.name}", position_of(node))
-
-    def number_text(self, term: Term) -> str:
-        """Return the DuckDB text of a NUMBER as Oracle writes it."""
-        if term.bind is not None:
-            return f"CAST({self.statement.parameters.add(term.bind, NumberTextBind())} AS VARCHAR)"
-        if isinstance(term.constant, Decimal):
-            return quoted(numbers.to_text(term.constant))
-        if isinstance(term.form, Integer):
-            return f"CAST({term.sql} AS VARCHAR)"
-        return f"ora_number_text({self.forms.exact(term)})"
-
-    def as_date(self, term: Term, node: exp.Expr) -> Term:
-        """Convert a term to DATE by the session's date format."""
-        if term.kind is Kind.DATE:
-            return term
-        if term.kind is Kind.TIMESTAMP:
-            return date(f"date_trunc('second', {term.sql})")
-        if term.kind is Kind.NULL:
-            return replace(NULL, sql="CAST(NULL AS TIMESTAMP)")
-        if term.is_text:
-            model = self.statement.environment.date_format
-            if term.bind is not None:
-                return date(f"CAST({self.statement.parameters.add(term.bind, DateTextBind(model))} AS TIMESTAMP)")
-            return date(f"ora_date({term.sql}, {quoted(model)})")
-        raise ora(932, "DATE", term.kind.name, position=position_of(node))
-
-    def like_first(self, terms: Sequence[Term], nodes: Sequence[exp.Expr]) -> tuple[list[str], Term]:
-        """Convert terms to the type of the first that has one (NVL, DECODE, GREATEST).
-
-        :return: the DuckDB texts, and a term that describes them all (its sql is empty).
-        """
-        first = next((term for term in terms if term.kind is not Kind.NULL), None)
-        if first is None:
-            return ["CAST(NULL AS VARCHAR)" for _ in terms], replace(NULL, sql="")
-        pairs = list(zip(terms, nodes, strict=True))
-        if first.kind is Kind.NUMBER:
-            return self._same_form([self.as_number(t, n) for t, n in pairs])
-        if first.is_text:
-            converted = [self.as_text(t, n) for t, n in pairs]
-            return [t.sql for t in converted], varchar("", max(t.size for t in converted))
-        if first.kind in TIMES:
-            if first.kind is Kind.TIMESTAMP and not all(t.kind in TIMES or t.kind is Kind.NULL for t in terms):
-                raise unimplemented("text as a TIMESTAMP", position_of(nodes[0]))
-            converted = [self.as_date(t, n) if first.kind is Kind.DATE else t for t, n in pairs]
-            return [t.sql for t in converted], Term("", first.kind)
-        return self._alike(terms, nodes, first)
-
-    def same_type(self, terms: Sequence[Term], nodes: Sequence[exp.Expr], code: int = 932) -> tuple[list[str], Term]:
-        """Require terms of one type (CASE, COALESCE, set operations); numbers are brought to one form.
-
-        :raises OracleError: ORA-00932, or ``code`` without details.
-        """
-        first = next((term for term in terms if term.kind is not Kind.NULL), None)
-        if first is None:
-            return ["CAST(NULL AS VARCHAR)" for _ in terms], replace(NULL, sql="")
-        for term, node in zip(terms, nodes, strict=True):
-            if term.kind is not Kind.NULL and not _is_alike(first, term):
-                names = (first.kind.name, term.kind.name) if code == 932 else ()
-                raise ora(code, *names, position=position_of(node))
-        if first.kind is Kind.NUMBER:
-            return self._same_form(terms)
-        if first.is_text:
-            texts = [t for t in terms if t.is_text]
-            size = max(t.size for t in texts)
-            is_char = all(t.kind is Kind.CHAR and t.size == size for t in texts)
-            typed = Term("", Kind.CHAR if is_char else Kind.VARCHAR2, size=min(size, MAX_TEXT))
-            return [t.sql if t.is_text else "CAST(NULL AS VARCHAR)" for t in terms], typed
-        return self._alike(terms, nodes, first)
-
-    def _alike(self, terms: Sequence[Term], nodes: Sequence[exp.Expr], first: Term) -> tuple[list[str], Term]:
-        for term, node in zip(terms, nodes, strict=True):
-            if term.kind is not Kind.NULL and not _is_alike(first, term):
-                raise ora(932, first.kind.name, term.kind.name, position=position_of(node))
-        kind = Kind.TIMESTAMP if any(t.kind is Kind.TIMESTAMP for t in terms) else first.kind
-        return [t.sql for t in terms], Term("", kind, size=max(t.size for t in terms))
-
-    def _same_form(self, terms: Sequence[Term]) -> tuple[list[str], Term]:
-        form = self.forms.common(terms)
-        declared = {(t.precision, t.scale) for t in terms if t.kind is Kind.NUMBER}
-        precision, scale = declared.pop() if len(declared) == 1 else (0, -127)
-        return [self._formed(t, form) for t in terms], Term("", Kind.NUMBER, form, precision=precision, scale=scale)
-
-    def _formed(self, term: Term, form: Form) -> str:
-        if term.kind is Kind.NULL:
-            return f"CAST(NULL AS {duckdb_form(form)})"
-        return self.forms.sql(term, form)
-
-    # ---- operators
 
     def _negative(self, node: exp.Neg, block: Block) -> Term:
         term = self.number(node.this, block)
@@ -438,7 +251,7 @@ class Expressions:
         if isinstance(left.constant, Decimal) and isinstance(right.constant, Decimal):
             work = numbers.add if is_addition else numbers.subtract
             return number_literal(numbers.decode(numbers.encode(work(left.constant, right.constant))))
-        form = self.forms.common([left, right])
+        form = EXACT if self.statement.parameters.is_exact else self.forms.common([left, right])
         a, b = self.forms.sql(left, form), self.forms.sql(right, form)
         sign = "+" if is_addition else "-"
         if isinstance(form, Integer):
@@ -596,393 +409,3 @@ class Expressions:
                 raise unimplemented(f"the function {name}", position_of(inner))
             raise ora(904, f'"{name}"', position=position_of(inner))
         return translate(self, node, block)  # type: ignore[arg-type]
-
-    # ---- conditions
-
-    def condition(self, node: exp.Expr, block: Block) -> str:
-        """Translate a condition; Oracle has no boolean values, so nothing else may stand there.
-
-        :raises OracleError: ORA-00933 where an expression stands, ORA-03001 for what is not on the list.
-        """
-        translate = self._conditions.get(type(node))
-        if translate is None:
-            if type(node) in self._values:
-                raise OracleError(920, "invalid relational operator", position_of(node))
-            raise unimplemented(node.key.upper(), position_of(node))
-        return translate(node, block)
-
-    def _connective(self, node: exp.Connector, block: Block) -> str:
-        word = "AND" if isinstance(node, exp.And) else "OR"
-        only_args(node, "this", "expression")
-        members = [self.condition(member, block) for member in node.flatten(unnest=False)]
-        return "(" + f" {word} ".join(members) + ")"
-
-    def _not(self, node: exp.Not, block: Block) -> str:
-        return f"(NOT {self.condition(node.this, block)})"
-
-    def _paren_condition(self, node: exp.Paren, block: Block) -> str:
-        return self.condition(node.this, block)
-
-    def _is_null(self, node: exp.Is, block: Block) -> str:
-        only_args(node, "this", "expression")
-        if not isinstance(node.expression, exp.Null):
-            raise OracleError(908, "missing NULL keyword", position_of(node))
-        return f"({self.value(node.this, block).sql} IS NULL)"
-
-    def _exists(self, node: exp.Exists, block: Block) -> str:
-        only_args(node, "this")
-        inner = node.this
-        return f"EXISTS ({self.subquery(inner.this if isinstance(inner, exp.Subquery) else inner, block).sql})"
-
-    def _comparison(self, node: exp.Binary, block: Block) -> str:
-        only_args(node, "this", "expression")
-        operator = _COMPARISONS[type(node)]
-        quantified = self._quantifier(node.expression)
-        if quantified is not None:
-            return self._quantified(node, operator, *quantified, block)
-        if isinstance(node.this, exp.Tuple) or isinstance(node.expression, exp.Tuple):
-            return self._tuple_comparison(node, operator, block)
-        return self.compare(operator, node.this, node.expression, block)
-
-    def _tuple_comparison(self, node: exp.Binary, operator: str, block: Block) -> str:
-        left, right = node.this, node.expression
-        if operator != "=" or not isinstance(left, exp.Tuple) or not isinstance(right, exp.Tuple):
-            raise unimplemented("this comparison of lists", position_of(node))
-        if len(left.expressions) != len(right.expressions):
-            raise ora(947 if len(right.expressions) < len(left.expressions) else 913, position=position_of(right))
-        pairs = zip(left.expressions, right.expressions, strict=True)
-        return "(" + " AND ".join(self.compare("=", a, b, block) for a, b in pairs) + ")"
-
-    def _quantifier(self, node: exp.Expr) -> tuple[bool, list[exp.Expr]] | None:
-        """Return whether a right side is ANY (not ALL), and its members or its one query; None if it is neither."""
-        if (
-            isinstance(node, exp.Anonymous)
-            and isinstance(node.this, str)
-            and node.this.upper() in ("ANY", "SOME", "ALL")
-        ):
-            return node.this.upper() != "ALL", list(node.expressions)
-        if not isinstance(node, exp.Any | exp.All):
-            return None
-        inner = node.this
-        while isinstance(inner, exp.Subquery | exp.Paren):
-            inner = inner.this
-        return isinstance(node, exp.Any), list(inner.expressions) if isinstance(inner, exp.Tuple) else [inner]
-
-    def _quantified(self, node: exp.Binary, operator: str, is_any: bool, members: list[exp.Expr], block: Block) -> str:
-        if isinstance(members[0], exp.Query):
-            if (operator, is_any) == ("=", True):
-                return self._in_query(node.this, members[0], block)
-            if (operator, is_any) == ("<>", False):
-                return f"(NOT {self._in_query(node.this, members[0], block)})"
-            raise unimplemented("this comparison with ANY or ALL", position_of(node))
-        self._check_list(members)
-        joined = " OR " if is_any else " AND "
-        return "(" + joined.join(self.compare(operator, node.this, member, block) for member in members) + ")"
-
-    def compare(self, operator: str, left_node: exp.Expr, right_node: exp.Expr, block: Block) -> str:
-        """Translate one comparison, with Oracle's implicit conversions and blank-padded CHAR."""
-        left, right = self.value(left_node, block), self.value(right_node, block)
-        a, b = self.comparable(left, right, left_node, right_node)
-        return f"({a} {operator} {b})"
-
-    def comparable(  # noqa: PLR0911 - one pair of types, one return
-        self, left: Term, right: Term, left_node: exp.Expr, right_node: exp.Expr
-    ) -> tuple[str, str]:
-        """Return two DuckDB texts that compare as Oracle compares the terms.
-
-        :raises OracleError: ORA-00932.
-        """
-        kinds = {left.kind, right.kind}
-        if Kind.NULL in kinds:
-            return "CAST(NULL AS VARCHAR)", "CAST(NULL AS VARCHAR)"
-        if kinds <= TEXTS:
-            return _padded(left, right)
-        if Kind.DOUBLE in kinds:
-            return self._double(left, left_node), self._double(right, right_node)
-        if Kind.NUMBER in kinds:
-            pair = [self.as_number(left, left_node), self.as_number(right, right_node)]
-            form = self.forms.common(pair)
-            return self.forms.sql(pair[0], form), self.forms.sql(pair[1], form)
-        if kinds <= TIMES:
-            return left.sql, right.sql
-        if kinds & TIMES:
-            if Kind.TIMESTAMP in kinds and kinds & TEXTS:
-                raise unimplemented("a TIMESTAMP compared with text", position_of(left_node))
-            return self.as_date(left, left_node).sql, self.as_date(right, right_node).sql
-        if kinds == {Kind.RAW}:
-            return left.sql, right.sql
-        raise ora(932, left.kind.name, right.kind.name, position=position_of(right_node))
-
-    def _double(self, term: Term, node: exp.Expr) -> str:
-        if term.kind is Kind.DOUBLE:
-            return term.sql
-        number = self.as_number(term, node)
-        return f"CAST({self.number_text(number)} AS DOUBLE)"
-
-    def _between(self, node: exp.Between, block: Block) -> str:
-        only_args(node, "this", "low", "high")
-        low = self.compare(">=", node.this, node.args["low"], block)
-        high = self.compare("<=", node.this, node.args["high"], block)
-        return f"({low} AND {high})"
-
-    def _like(self, node: exp.Expr, block: Block) -> str:
-        only_args(node, "this", "expression")
-        escape = None
-        like = node
-        if isinstance(node, exp.Escape):
-            like = node.this
-            if not isinstance(like, exp.Like) or not isinstance(node.expression, exp.Literal):
-                raise unimplemented("this LIKE", position_of(node))
-            escape = str(node.expression.this)
-            if len(escape) != 1:
-                raise ora(1425, position=position_of(node))
-        only_args(like, "this", "expression")
-        subject, pattern = self.text(like.this, block), self.text(like.expression, block)
-        if escape is None:
-            return f"({subject.sql} LIKE {pattern.sql})"
-        return f"({subject.sql} LIKE ora_pattern({pattern.sql}, {quoted(escape)}) ESCAPE {quoted(escape)})"
-
-    def _in(self, node: exp.In, block: Block) -> str:
-        only_args(node, "this", "expressions", "query")
-        if (query := node.args.get("query")) is not None:
-            return self._in_query(node.this, query.this if isinstance(query, exp.Subquery) else query, block)
-        members = node.expressions
-        if not members:
-            raise ora(936, position=position_of(node))
-        self._check_list(members)
-        if isinstance(node.this, exp.Tuple):
-            return self._tuple_in(node.this, members, block)
-        subject = self.value(node.this, block)
-        terms = [self.value(member, block) for member in members]
-        if subject.kind is Kind.NUMBER and all(t.kind is not Kind.DOUBLE for t in terms):
-            numeric = [self.as_number(t, m) for t, m in zip(terms, members, strict=True)]
-            form = self.forms.common([subject, *numeric])
-            listed = ", ".join(self._formed(t, form) for t in numeric)
-            return f"({self.forms.sql(subject, form)} IN ({listed}))"
-        if subject.kind is Kind.VARCHAR2 and all(t.is_text or t.kind is Kind.NULL for t in terms):
-            listed = ", ".join("CAST(NULL AS VARCHAR)" if t.kind is Kind.NULL else t.sql for t in terms)
-            return f"({subject.sql} IN ({listed}))"
-        pairs = (self.comparable(subject, t, node.this, m) for t, m in zip(terms, members, strict=True))
-        return "(" + " OR ".join(f"{a} = {b}" for a, b in pairs) + ")"
-
-    def _check_list(self, members: Sequence[exp.Expr]) -> None:
-        if len(members) > MAX_LIST:
-            raise ora(1795, position=position_of(members[MAX_LIST]))
-
-    def _tuple_in(self, subject: exp.Tuple, members: Sequence[exp.Expr], block: Block) -> str:
-        alternatives: list[str] = []
-        for member in members:
-            if not isinstance(member, exp.Tuple) or len(member.expressions) != len(subject.expressions):
-                raise ora(947, position=position_of(member))
-            pairs = zip(subject.expressions, member.expressions, strict=True)
-            alternatives.append("(" + " AND ".join(self.compare("=", a, b, block) for a, b in pairs) + ")")
-        return "(" + " OR ".join(alternatives) + ")"
-
-    def _in_query(self, subject: exp.Expr, query_node: exp.Expr, block: Block) -> str:
-        subjects = subject.expressions if isinstance(subject, exp.Tuple) else [subject]
-        query = self.subquery(query_node, block)
-        if len(query.terms) != len(subjects):
-            raise ora(947 if len(query.terms) < len(subjects) else 913, position=position_of(query_node))
-        alias = self.statement.fresh("q")
-        lefts: list[str] = []
-        rights: list[str] = []
-        for index, (node, inner) in enumerate(zip(subjects, query.terms, strict=True)):
-            column = replace(inner, sql=f"{alias}.c{index}", constant=None, bind=None, is_literal=False)
-            a, b = self.comparable(self.value(node, block), column, node, query_node)
-            lefts.append(a)
-            rights.append(b)
-        left = lefts[0] if len(lefts) == 1 else "(" + ", ".join(lefts) + ")"
-        return f"({left} IN (SELECT {', '.join(rights)} FROM ({query.sql}) AS {alias}))"
-
-
-def _is_alike(one: Term, other: Term) -> bool:
-    if one.is_text:
-        return other.is_text
-    if one.kind in TIMES:
-        return other.kind in TIMES
-    return one.kind is other.kind
-
-
-def _padded(left: Term, right: Term) -> tuple[str, str]:
-    if left.kind is not Kind.CHAR or right.kind is not Kind.CHAR:
-        return left.sql, right.sql
-    size = max(_least_size(left), _least_size(right))
-    return _pad(left, size), _pad(right, size)
-
-
-def _least_size(term: Term) -> int:
-    return len(term.constant.rstrip(" ")) if isinstance(term.constant, str) else term.size
-
-
-def _pad(term: Term, size: int) -> str:
-    if isinstance(term.constant, str):
-        return quoted(term.constant.rstrip(" ").ljust(size))
-    return term.sql if term.size == size else f"rpad({term.sql}, {size}, ' ')"
-
-
-def duckdb_form(form: Form) -> str:
-    """Return the DuckDB type of a form."""
-    if isinstance(form, Integer):
-        return "BIGINT"
-    return f"DECIMAL({form.precision},{form.scale})" if isinstance(form, Fixed) else "BLOB"
-
-
-def bind_types_of(binds: Sequence[Bind]) -> tuple[OracleType, ...]:
-    """Return the declared types of an execution's binds: part of what a translation depends on."""
-    return tuple(bind.type for bind in binds)
-
-
-PSEUDO_COLUMNS = frozenset({"SYSDATE", "CURRENT_DATE", "USER", "ROWNUM"})
-"""Reserved names without brackets that have a value."""
-
-AGGREGATES = frozenset({"COUNT", "SUM", "AVG", "MIN", "MAX", "LISTAGG"})
-"""Functions of a group of rows."""
-
-UNBUILT_FUNCTIONS = frozenset(
-    [
-        "ACOS",
-        "APPEND",
-        "APPROX_COUNT_DISTINCT",
-        "ASCIISTR",
-        "ASIN",
-        "ATAN",
-        "ATAN2",
-        "BFILENAME",
-        "BITAND",
-        "CAST",
-        "CHARTOROWID",
-        "CHR",
-        "COLLECT",
-        "COMPOSE",
-        "CONVERT",
-        "CORR",
-        "COS",
-        "COSH",
-        "COVAR_POP",
-        "COVAR_SAMP",
-        "CUBE_TABLE",
-        "CUME_DIST",
-        "CV",
-        "DBTIMEZONE",
-        "DECOMPOSE",
-        "DENSE_RANK",
-        "DUMP",
-        "EMPTY_BLOB",
-        "EMPTY_CLOB",
-        "EXP",
-        "EXTRACTVALUE",
-        "FIRST",
-        "FROM_TZ",
-        "GROUPING",
-        "GROUPING_ID",
-        "GROUP_ID",
-        "HEXTORAW",
-        "INITCAP",
-        "INSTRB",
-        "JSON_ARRAY",
-        "JSON_OBJECT",
-        "JSON_QUERY",
-        "JSON_TABLE",
-        "JSON_VALUE",
-        "LAST",
-        "LENGTHC",
-        "LNNVL",
-        "LN",
-        "LOCALTIMESTAMP",
-        "LOG",
-        "LOWERCASE",
-        "MEDIAN",
-        "NANVL",
-        "NCHR",
-        "NEW_TIME",
-        "NEXT_DAY",
-        "NLSSORT",
-        "NLS_CHARSET_ID",
-        "NLS_CHARSET_NAME",
-        "NLS_INITCAP",
-        "NLS_LOWER",
-        "NLS_UPPER",
-        "NTH_VALUE",
-        "NULLIF",
-        "NUMTODSINTERVAL",
-        "NUMTOYMINTERVAL",
-        "ORA_HASH",
-        "PERCENTILE_CONT",
-        "PERCENTILE_DISC",
-        "PERCENT_RANK",
-        "POWERMULTISET",
-        "RATIO_TO_REPORT",
-        "RAWTOHEX",
-        "REGEXP_COUNT",
-        "REGEXP_INSTR",
-        "REGEXP_LIKE",
-        "REGEXP_REPLACE",
-        "REGEXP_SUBSTR",
-        "REGR_SLOPE",
-        "REMAINDER",
-        "REVERSE",
-        "ROLLUP",
-        "ROWIDTOCHAR",
-        "SCN_TO_TIMESTAMP",
-        "SESSIONTIMEZONE",
-        "SIN",
-        "SINH",
-        "SOUNDEX",
-        "SQRT",
-        "STANDARD_HASH",
-        "STATS_MODE",
-        "STDDEV",
-        "STDDEV_POP",
-        "STDDEV_SAMP",
-        "SUBSTRB",
-        "SYS_CONTEXT",
-        "SYS_EXTRACT_UTC",
-        "SYS_GUID",
-        "TAN",
-        "TANH",
-        "TO_BINARY_DOUBLE",
-        "TO_BLOB",
-        "TO_CLOB",
-        "TO_DSINTERVAL",
-        "TO_LOB",
-        "TO_MULTI_BYTE",
-        "TO_NCHAR",
-        "TO_NCLOB",
-        "TO_SINGLE_BYTE",
-        "TO_TIMESTAMP_TZ",
-        "TO_YMINTERVAL",
-        "TREAT",
-        "TZ_OFFSET",
-        "UID",
-        "UNISTR",
-        "UPDATEXML",
-        "USERENV",
-        "VALIDATE_CONVERSION",
-        "VARIANCE",
-        "VAR_POP",
-        "VAR_SAMP",
-        "VSIZE",
-        "WIDTH_BUCKET",
-        "WM_CONCAT",
-        "XMLAGG",
-        "XMLELEMENT",
-        "XMLFOREST",
-        "XMLTABLE",
-    ]
-)
-"""Functions that Oracle has and the stand-in does not answer: ORA-03001 rather than ORA-00904."""
-
-
-__all__ = [
-    "AGGREGATES",
-    "PSEUDO_COLUMNS",
-    "Block",
-    "Expressions",
-    "FunctionTranslator",
-    "Statement",
-    "Subquery",
-    "bind_types_of",
-    "datetime",
-    "duckdb_form",
-    "name_of",
-]

@@ -8,15 +8,15 @@ from decimal import Decimal
 
 from sqlglot import exp
 
+from dev.oracle_standin.dialect.context import Block
 from dev.oracle_standin.dialect.errors import ora, unimplemented
-from dev.oracle_standin.dialect.expressions import Block, Expressions, FunctionTranslator
+from dev.oracle_standin.dialect.expressions import Expressions, FunctionTranslator
 from dev.oracle_standin.dialect.parse import position_of
 from dev.oracle_standin.dialect.terms import (
     EXACT,
     INTEGER,
     MAX_TEXT,
     TIMES,
-    Exact,
     Fixed,
     Integer,
     Kind,
@@ -31,7 +31,7 @@ from dev.oracle_standin.dialect.terms import (
 
 ScalarTranslator = Callable[[Expressions, list[exp.Expr], Block, exp.Expr], Term]
 
-FUNCTIONS: dict[str, FunctionTranslator] = {}
+SINGLE_ROW_FUNCTIONS: dict[str, FunctionTranslator] = {}
 
 
 _COUNTED_AS_INVALID = frozenset({"NVL", "NVL2", "NULLIF"})
@@ -55,7 +55,7 @@ def scalar(name: str, least: int, most: int) -> Callable[[ScalarTranslator], Sca
                 raise ora(909 if name in _COUNTED_AS_INVALID else code, position=position_of(node))
             return translate(expressions, arguments, block, node)
 
-        FUNCTIONS[name] = checked
+        SINGLE_ROW_FUNCTIONS[name] = checked
         return translate
 
     return register
@@ -402,6 +402,3 @@ def _sys_context(e: Expressions, args: list[exp.Expr], block: Block, node: exp.E
     if namespace != "USERENV" or name not in known:
         raise unimplemented("this SYS_CONTEXT", position_of(node))
     return varchar(quoted(known[name]), 256)
-
-
-__all__ = ["FUNCTIONS", "Exact", "scalar"]

@@ -13,7 +13,6 @@ from sqlglot.errors import ErrorLevel, ParseError, TokenError
 from sqlglot.parsers.oracle import OracleParser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from dev.oracle_standin.backend import OracleError
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 
 _LEXEMES = re.compile(
@@ -60,118 +59,16 @@ _WANTS_MORE = {
 _LITERALS = (TokenType.STRING, TokenType.RAW_STRING, TokenType.NATIONAL_STRING)
 _UNEQUAL = ("<>", "!=", "^=")
 
-RESERVED = frozenset(
-    [
-        "ACCESS",
-        "ADD",
-        "ALL",
-        "ALTER",
-        "AND",
-        "ANY",
-        "AS",
-        "ASC",
-        "AUDIT",
-        "BETWEEN",
-        "BY",
-        "CHAR",
-        "CHECK",
-        "CLUSTER",
-        "COLUMN",
-        "COMMENT",
-        "COMPRESS",
-        "CONNECT",
-        "CREATE",
-        "CURRENT",
-        "DATE",
-        "DECIMAL",
-        "DEFAULT",
-        "DELETE",
-        "DESC",
-        "DISTINCT",
-        "DROP",
-        "ELSE",
-        "EXCLUSIVE",
-        "EXISTS",
-        "FILE",
-        "FLOAT",
-        "FOR",
-        "FROM",
-        "GRANT",
-        "GROUP",
-        "HAVING",
-        "IDENTIFIED",
-        "IMMEDIATE",
-        "IN",
-        "INCREMENT",
-        "INDEX",
-        "INITIAL",
-        "INSERT",
-        "INTEGER",
-        "INTERSECT",
-        "INTO",
-        "IS",
-        "LEVEL",
-        "LIKE",
-        "LOCK",
-        "LONG",
-        "MAXEXTENTS",
-        "MINUS",
-        "MLSLABEL",
-        "MODE",
-        "MODIFY",
-        "NOAUDIT",
-        "NOCOMPRESS",
-        "NOT",
-        "NOWAIT",
-        "NULL",
-        "NUMBER",
-        "OF",
-        "OFFLINE",
-        "ON",
-        "ONLINE",
-        "OPTION",
-        "OR",
-        "ORDER",
-        "PCTFREE",
-        "PRIOR",
-        "PUBLIC",
-        "RAW",
-        "RENAME",
-        "RESOURCE",
-        "REVOKE",
-        "ROW",
-        "ROWID",
-        "ROWNUM",
-        "ROWS",
-        "SELECT",
-        "SESSION",
-        "SET",
-        "SHARE",
-        "SIZE",
-        "SMALLINT",
-        "START",
-        "SUCCESSFUL",
-        "SYNONYM",
-        "SYSDATE",
-        "TABLE",
-        "THEN",
-        "TO",
-        "TRIGGER",
-        "UID",
-        "UNION",
-        "UNIQUE",
-        "UPDATE",
-        "USER",
-        "VALIDATE",
-        "VALUES",
-        "VARCHAR",
-        "VARCHAR2",
-        "VIEW",
-        "WHENEVER",
-        "WHERE",
-        "WITH",
-    ]
-)
+_RESERVED_WORDS = """
+ACCESS ADD ALL ALTER AND ANY AS ASC AUDIT BETWEEN BY CHAR CHECK CLUSTER COLUMN COMMENT COMPRESS CONNECT CREATE
+CURRENT DATE DECIMAL DEFAULT DELETE DESC DISTINCT DROP ELSE EXCLUSIVE EXISTS FILE FLOAT FOR FROM GRANT GROUP HAVING
+IDENTIFIED IMMEDIATE IN INCREMENT INDEX INITIAL INSERT INTEGER INTERSECT INTO IS LEVEL LIKE LOCK LONG MAXEXTENTS
+MINUS MLSLABEL MODE MODIFY NOAUDIT NOCOMPRESS NOT NOWAIT NULL NUMBER OF OFFLINE ON ONLINE OPTION OR ORDER PCTFREE
+PRIOR PUBLIC RAW RENAME RESOURCE REVOKE ROW ROWID ROWNUM ROWS SELECT SESSION SET SHARE SIZE SMALLINT START
+SUCCESSFUL SYNONYM SYSDATE TABLE THEN TO TRIGGER UID UNION UNIQUE UPDATE USER VALIDATE VALUES VARCHAR VARCHAR2 VIEW
+WHENEVER WHERE WITH
+"""
+RESERVED = frozenset(_RESERVED_WORDS.split())
 """Words that cannot name a thing unless quoted."""
 
 
@@ -453,18 +350,3 @@ def only_args(node: exp.Expr, *allowed: str) -> None:
     for key, value in node.args.items():
         if value and key not in allowed:
             raise unimplemented(key.rstrip("_").upper().replace("_", " "), position_of(node))
-
-
-__all__ = [
-    "RESERVED",
-    "OracleError",
-    "Statement",
-    "check_length",
-    "heading",
-    "name_of",
-    "only_args",
-    "parse",
-    "position_of",
-    "tokenize",
-    "without_hints",
-]

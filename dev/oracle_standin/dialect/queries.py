@@ -8,17 +8,18 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from dev.oracle_standin.dialect.aggregates import FUNCTIONS, ordering
+from dev.oracle_standin.dialect.aggregates import GROUP_FUNCTIONS
 from dev.oracle_standin.dialect.binds import CountBind, row_count
+from dev.oracle_standin.dialect.context import Block, Statement, Subquery
 from dev.oracle_standin.dialect.errors import ora, unimplemented
-from dev.oracle_standin.dialect.expressions import PSEUDO_COLUMNS, Block, Expressions, Statement, Subquery
+from dev.oracle_standin.dialect.expressions import Expressions
+from dev.oracle_standin.dialect.function_names import PSEUDO_COLUMNS
+from dev.oracle_standin.dialect.functions import SINGLE_ROW_FUNCTIONS
 from dev.oracle_standin.dialect.names import Scope, Source, SourceColumn, identifier
 from dev.oracle_standin.dialect.parse import heading, name_of, only_args, position_of
 from dev.oracle_standin.dialect.terms import (
     NULL,
     Fixed,
-    Form,
-    Integer,
     Kind,
     Term,
     of_column,
@@ -61,7 +62,7 @@ class Queries:
 
     def __init__(self, statement: Statement) -> None:
         self.statement = statement
-        self.expressions = Expressions(statement, FUNCTIONS)
+        self.expressions = Expressions(statement, {**SINGLE_ROW_FUNCTIONS, **GROUP_FUNCTIONS})
         self.expressions.queries = self
         self._views: list[dict[str, tuple[str, Subquery]]] = []
 
@@ -569,7 +570,7 @@ class Queries:
         environment = self.statement.environment
         if name == "DUAL" and owner in (None, "SYS") and (environment.schema, name) not in environment.tables:
             dual = Subquery(_DUAL, ("DUMMY",), (Term("", Kind.VARCHAR2, size=1),))
-            return self._add(scope, alias or name, None, _DUAL, dual)
+            return self._add(scope, alias or name, None if alias else "SYS", _DUAL, dual)
         table = environment.find(owner, name, position_of(node.this))
         self.statement.tables[table.key] = table
         sql_alias = self.statement.fresh("t")
@@ -649,6 +650,3 @@ def _output(term: Term) -> str:
         return term.sql
     text = f"CAST({term.sql} AS VARCHAR)"
     return f"rtrim(rtrim({text}, '0'), '.')" if term.form.scale else text
-
-
-__all__ = ["Form", "Integer", "Limit", "Queries", "ordering"]

@@ -34,26 +34,10 @@ _COMMENT = re.compile(r"\s+|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]+")
 _SETTING = re.compile(r"""\s*(\w+)\s*=\s*('(?:[^']|'')*'|"[^"]+"|[\w$#.]+)""")
 _QUERY_WORDS = frozenset({"SELECT", "WITH", "INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "TRUNCATE"})
-_KNOWN_WORDS = frozenset(
-    [
-        "ALTER",
-        "ANALYZE",
-        "ASSOCIATE",
-        "AUDIT",
-        "COMMENT",
-        "EXPLAIN",
-        "FLASHBACK",
-        "GRANT",
-        "LOCK",
-        "MERGE",
-        "NOAUDIT",
-        "PURGE",
-        "RENAME",
-        "REVOKE",
-        "SAVEPOINT",
-        "SET",
-    ]
-)
+_KNOWN_WORDS_TEXT = """
+ALTER ANALYZE ASSOCIATE AUDIT COMMENT EXPLAIN FLASHBACK GRANT LOCK MERGE NOAUDIT PURGE RENAME REVOKE SAVEPOINT SET
+"""
+_KNOWN_WORDS = frozenset(_KNOWN_WORDS_TEXT.split())
 _ONE_VALUE = {
     "NLS_NUMERIC_CHARACTERS": (".,",),
     "NLS_SORT": ("BINARY",),
@@ -64,23 +48,11 @@ _ONE_VALUE = {
     "NLS_CALENDAR": ("GREGORIAN",),
     "NLS_LENGTH_SEMANTICS": ("CHAR", "BYTE"),
 }
-_IGNORED = frozenset(
-    [
-        "TIME_ZONE",
-        "NLS_TIMESTAMP_FORMAT",
-        "NLS_TIMESTAMP_TZ_FORMAT",
-        "NLS_CURRENCY",
-        "NLS_ISO_CURRENCY",
-        "NLS_DUAL_CURRENCY",
-        "OPTIMIZER_MODE",
-        "STATISTICS_LEVEL",
-        "CURSOR_SHARING",
-        "PARALLEL_DEGREE_POLICY",
-        "DDL_LOCK_TIMEOUT",
-        "EDITION",
-        "TRACEFILE_IDENTIFIER",
-    ]
-)
+_IGNORED_TEXT = """
+TIME_ZONE NLS_TIMESTAMP_FORMAT NLS_TIMESTAMP_TZ_FORMAT NLS_CURRENCY NLS_ISO_CURRENCY NLS_DUAL_CURRENCY
+OPTIMIZER_MODE STATISTICS_LEVEL CURSOR_SHARING PARALLEL_DEGREE_POLICY DDL_LOCK_TIMEOUT EDITION TRACEFILE_IDENTIFIER
+"""
+_IGNORED = frozenset(_IGNORED_TEXT.split())
 
 
 @lru_cache(maxsize=2000)

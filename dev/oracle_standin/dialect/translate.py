@@ -10,8 +10,8 @@ from sqlglot import exp
 
 from dev.oracle_standin.dialect.binds import Converter, Parameters
 from dev.oracle_standin.dialect.changes import Changes, TableChange
+from dev.oracle_standin.dialect.context import Statement
 from dev.oracle_standin.dialect.errors import ora, unimplemented
-from dev.oracle_standin.dialect.expressions import Statement
 from dev.oracle_standin.dialect.names import Environment, StoredTable
 from dev.oracle_standin.dialect.parse import parse
 from dev.oracle_standin.dialect.queries import Queries

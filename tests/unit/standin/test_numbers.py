@@ -10,7 +10,7 @@ import pytest
 
 from dev.oracle_standin.dialect import numbers
 from dev.oracle_standin.duckdb_backend import DuckDBSession
-from tests.unit.standin.asking import ask
+from tests.unit.standin.asking import ask, change
 
 
 def _some(count: int, seed: int) -> list[Decimal]:
@@ -59,6 +59,15 @@ def test_arithmetic_on_columns_is_exact(reader: DuckDBSession) -> None:
 )
 def test_a_text_becomes_a_number(text: str, value: str) -> None:
     assert numbers.from_text(text) == Decimal(value)
+
+
+def test_a_sum_may_be_longer_than_the_stored_form(session: DuckDBSession) -> None:
+    largest = Decimal("9" * 28)
+    change(session, "UPDATE METERS SET USAGE_M3 = :n WHERE ID IN (1, 2, 3)", largest)
+    (row,) = ask(session, "SELECT SUM(USAGE_M3), MAX(USAGE_M3 + USAGE_M3), AVG(USAGE_M3) FROM METERS WHERE ID < 4")
+    assert row == (Decimal("29999999999999999999999999997"), Decimal("19999999999999999999999999998"), largest)
+    running = ask(session, "SELECT SUM(USAGE_M3) OVER (ORDER BY ID) FROM METERS WHERE ID < 4")
+    assert [str(value) for (value,) in running] == [str(int("9" * 28) * times) for times in (1, 2, 3)]
 
 
 def test_sums_and_averages_of_columns_are_exact(reader: DuckDBSession) -> None:
