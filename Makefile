@@ -19,7 +19,7 @@ PYTEST := $(PYTHON) -m pytest
 
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help env demo test test-unit test-drivers lint format bench up down lock
+.PHONY: help env demo test test-unit test-celery test-drivers lint format bench up down lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test: env  ## all tests, nothing skipped
 
 test-unit: env  ## the tests of the domain, without Airflow or a database: seconds
 	$(PYTEST) $(TEST_ARGS) tests/unit
+
+test-celery: env  ## a month on two Celery workers, one of which is killed; needs redis-server
+	$(PYTEST) $(TEST_ARGS) tests/celery
 
 test-drivers: env  ## the stand-in's tests with each python-oracledb that it speaks to
 	@for version in $(DRIVER_VERSIONS); do \

@@ -30,14 +30,21 @@ dir {directory}
 save ""
 appendonly no
 """
-# What docker-compose.worker.yaml does not give to a worker either: it reaches Airflow through the API server alone.
-_FIRST_MACHINE_ONLY = (
-    "AIRFLOW_CONN_",
-    "AIRFLOW__API_AUTH__",
-    "AIRFLOW__CORE__FERNET_KEY",
-    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER",
-    "AIRFLOW__DATABASE__",
-    "AIRFLOW__SCHEDULER__",
+# Of Airflow's settings those that a worker on another machine has as well, by the image and docker-compose.worker.yaml:
+# no database, no connections, no key but the one that signs requests for logs. The rest it asks the API server for.
+_OF_A_WORKER = (
+    "AIRFLOW__API__SECRET_KEY",
+    "AIRFLOW__CELERY__",
+    "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__",
+    "AIRFLOW__CORE__DAGS_FOLDER",
+    "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
+    "AIRFLOW__CORE__EXECUTOR",
+    "AIRFLOW__CORE__LOAD_EXAMPLES",
+    "AIRFLOW__CORE__PLUGINS_FOLDER",
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_",
+    "AIRFLOW__LOGGING__",
+    "AIRFLOW__USAGE_DATA_COLLECTION__",
+    "AIRFLOW__WORKERS__",
 )
 
 
@@ -139,17 +146,28 @@ class Machine:
 
 
 class Worker:
-    """A Celery worker of an Airflow, as on another machine.
+    """A Celery worker of an Airflow, as on another machine: with a home and a name of its own.
 
-    It has a home and a name of its own and neither password, connection nor key of the first machine. It does share
-    the directory of the logs, since Airflow would ask all machines for them at one and the same port.
+    It does share the directory of the logs, since Airflow asks all machines for them at one and the same port.
     """
 
     def __init__(self, airflow: Airflow, machine: Machine) -> None:
         self.name = machine.name
-        self._slots = machine.slots
-        self._airflow = airflow
+        self._home = Path(airflow.environment["AIRFLOW_HOME"]).with_name(machine.name)
+        self._log = airflow.logs / f"{machine.name}.log"
         self._process: LeashedProcess | None = None
+        inherited = {
+            name: value
+            for name, value in airflow.environment.items()
+            if not name.startswith("AIRFLOW") or name.startswith(_OF_A_WORKER)
+        }
+        self.environment = inherited | {
+            machine_name.VARIABLE: machine.name,
+            "AIRFLOW_HOME": str(self._home),
+            "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(machine.slots),
+            "AIRFLOW__CORE__HOSTNAME_CALLABLE": "dev.stack.machine_name.machine_name",
+            "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(Path(airflow.environment["AIRFLOW_HOME"]) / "logs"),
+        }
 
     def __enter__(self) -> Self:
         self.start()
@@ -162,24 +180,12 @@ class Worker:
 
     def start(self) -> None:
         """Start it, without waiting."""
-        home = Path(self._airflow.environment["AIRFLOW_HOME"])
-        own_home = home.with_name(self.name)
-        own_home.mkdir(parents=True, exist_ok=True)
-        inherited = {
-            name: value for name, value in self._airflow.environment.items() if not name.startswith(_FIRST_MACHINE_ONLY)
-        }
+        self._home.mkdir(parents=True, exist_ok=True)
         self._process = LeashedProcess(
             self.name,
             [sys.executable, "-m", "airflow", "celery", "worker", "--skip-serve-logs", "--celery-hostname", self.name],
-            log=self._airflow.logs / f"{self.name}.log",
-            environment=inherited
-            | {
-                machine_name.VARIABLE: self.name,
-                "AIRFLOW_HOME": str(own_home),
-                "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(self._slots),
-                "AIRFLOW__CORE__HOSTNAME_CALLABLE": "dev.stack.machine_name.machine_name",
-                "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
-            },
+            log=self._log,
+            environment=self.environment,
             directory=REPOSITORY,
             end_signal="SIGKILL",
         )
@@ -195,7 +201,7 @@ class Worker:
         process.wait_until(lambda: f"{self.name} ready" in process.output(), _WORKER_TIMEOUT_S, "be ready")
 
     def kill(self) -> None:
-        """Kill it and all its processes, as when its machine dies; return when they are gone."""
+        """Kill it (SIGKILL) and all its processes, as when its machine dies; return when they are gone."""
         if self._process is not None:
             self._process.stop()
             self._process = None

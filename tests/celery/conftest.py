@@ -12,7 +12,6 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,11 +40,11 @@ MONTH = "202502"
 # A killed task is tried again 60 to 119 s later, by a hash of this date: it is one of those with 60.
 LOGICAL_DATE = datetime(2025, 3, 6, tzinfo=UTC)
 HEARTBEAT_TIMEOUT_S = 30
-REDELIVERY_S = 60
+REDELIVERY_S = 90
 DEADLINE_S = 240
 US = "the test"
 
-_SETTINGS = {
+TUNED = {
     "BRANCHES": ",".join(BRANCHES),
     "SYNC_CONCURRENCY": str(AT_ONCE),
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(HEARTBEAT_TIMEOUT_S),
@@ -56,6 +55,7 @@ _SETTINGS = {
     "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__UNACKED_RESTORE_THROTTLE": "1",
 }
 _BILLING = GeneratorOptions(branches=BRANCHES, months=15, last_month="202510")
+_BILLING_FILE = "billing.duckdb"
 _COHORT = "202410"
 _LOADERS = f"FROM pg_stat_activity WHERE usename = 'bigmeter' AND application_name <> '{US}'"
 _WRITTEN = f"""
@@ -72,10 +72,12 @@ Rows = list[tuple[Any, ...]]
 class Story:
     """What was seen, in the order in which it was.
 
-    ``hosts`` is the machine of each branch that ran at the kill. ``delivered`` are Celery's ids of the tasks that
-    the broker had given out then, ``undelivered`` how many it still held for a machine at the end.
+    ``settings`` are the names of those that a worker was started with. ``hosts`` is the machine of each branch that ran
+    at the kill. ``delivered`` are Celery's ids of the tasks that the broker had given out by then, ``verdicts`` what
+    became of them, ``undelivered`` how many messages it still held for a machine in the end.
     """
 
+    settings: set[str] = field(default_factory=set)
     hosts: dict[str, str] = field(default_factory=dict)
     dead: str = ""
     reading: int = 0
@@ -99,32 +101,24 @@ class Story:
         return {branch for branch, host in self.hosts.items() if host == self.dead}
 
 
-@pytest.fixture(scope="session")
-def story() -> Iterator[Story]:
-    """Yield the story when it has happened."""
+@pytest.fixture(scope="module")
+def story() -> Story:
+    """Return the story when it has happened, and nothing of it runs any more."""
     directory = Path(tempfile.mkdtemp(prefix="bigmeter-celery-"))
     directory.chmod(0o711)  # the embedded PostgreSQL may run under another account
-    billing = directory / "billing.duckdb"
-    with billing_database(_BILLING, billing) as connection:
-        expected = connection.execute(
-            f"""
-            SELECT {", ".join(f"m.{name}" for name in READING_COLUMNS)} FROM truth.expected_meter AS m
-            JOIN truth.expected_cohort AS c USING (branch_code, cust_code)
-            WHERE m.year_month = ? AND c.fiscal_year = 2025 ORDER BY m.branch_code, m.cust_code
-            """,
-            [MONTH],
-        ).fetchall()
     (control_port,) = free_ports(1)
     with ExitStack() as parts:
         parts.callback(shutil.rmtree, directory, ignore_errors=True)
         broker = parts.enter_context(Redis(directory / "redis"))
+        story = Story(expected=_expected_rows(directory / _BILLING_FILE))
         options = StackOptions(
             directory=directory,
             standin_words=[
                 *("--last-month", _BILLING.last_month, "--months", str(_BILLING.months)),
-                *("--branches", ",".join(BRANCHES), "--database", str(billing), "--control-port", str(control_port)),
+                *("--branches", ",".join(BRANCHES), "--database", str(directory / _BILLING_FILE)),
+                *("--control-port", str(control_port)),
             ],
-            settings=_SETTINGS | celery_settings(broker),
+            settings=TUNED | celery_settings(broker),
             is_scheduling=False,
         )
         stack = parts.enter_context(running_stack(options))
@@ -132,8 +126,23 @@ def story() -> Iterator[Story]:
         _capture_cohorts(stack, directory)
         for worker in workers:
             worker.wait_until_ready()
+            story.settings |= worker.environment.keys()
         control = parts.enter_context(StandinControl(control_port))
-        yield _Narrator(stack, broker, {worker.name: worker for worker in workers}, control).tell(expected)
+        _Narrator(stack, broker, {worker.name: worker for worker in workers}, control).tell(story)
+    return story
+
+
+def _expected_rows(billing: Path) -> Rows:
+    """Make the billing data and return what the month must hold by the generator's own account."""
+    with billing_database(_BILLING, billing) as connection:
+        return connection.execute(
+            f"""
+            SELECT {", ".join(f"m.{name}" for name in READING_COLUMNS)} FROM truth.expected_meter AS m
+            JOIN truth.expected_cohort AS c USING (branch_code, cust_code)
+            WHERE m.year_month = ? AND c.fiscal_year = 2025 ORDER BY m.branch_code, m.cust_code
+            """,
+            [MONTH],
+        ).fetchall()
 
 
 def _capture_cohorts(stack: LocalStack, directory: Path) -> None:
@@ -162,9 +171,8 @@ class _Narrator:
         self._workers = workers
         self._control = control
 
-    def tell(self, expected: Rows) -> Story:
-        """Return what happened."""
-        story = Story(expected=expected)
+    def tell(self, story: Story) -> None:
+        """Write down what happens."""
         self._control.add_fault(f"hang@execute:2,bind={SILENT}")
         with self._connect() as database:
             with self._connect() as lock, lock.transaction():
@@ -177,7 +185,6 @@ class _Narrator:
             story.tasks = self._branches_of(run_id)
             self._let_the_broker_deliver_again(story)
             self._read(story, run_id, database)
-        return story
 
     def _kill_in_the_middle(self, story: Story, run_id: str, database: psycopg.Connection[Any]) -> None:
         def is_in_the_middle() -> bool:
@@ -195,7 +202,7 @@ class _Narrator:
 
     def _roll_back(self, story: Story, database: psycopg.Connection[Any]) -> None:
         """Wait until PostgreSQL has ended the dead machine's transactions; our lock is released now."""
-        (now,) = database.execute("SELECT clock_timestamp()").fetchone() or ()
+        now = datetime.now(UTC)
 
         def is_rolled_back() -> bool:
             story.open_after_rollback = _count(database, _OPEN_SINCE, now)

@@ -7,7 +7,35 @@ nothing.
 
 from __future__ import annotations
 
-from tests.celery.conftest import AT_ONCE, BRANCHES, MACHINES, SILENT, Story
+import re
+
+import pytest
+
+from dev.stack.airflow import REPOSITORY
+from tests.celery.conftest import AT_ONCE, BRANCHES, MACHINES, SILENT, TUNED, Story
+
+pytestmark = pytest.mark.timeout(1200)  # the story takes three minutes, more where others want the cores as well
+
+# What only makes two machines of one, and a computer that is short of time no fault of Airflow's.
+ONE_COMPUTER = {
+    "AIRFLOW__CORE__HOSTNAME_CALLABLE",
+    "AIRFLOW__LOGGING__BASE_LOG_FOLDER",
+    "AIRFLOW__LOGGING__MIN_LENGTH_MASKED_SECRET",
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT",
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL",
+}
+
+
+def test_a_worker_needs_no_more_than_the_image_and_the_compose_file_give_it(story: Story) -> None:
+    given = {
+        name
+        for file in ("Dockerfile", "docker-compose.worker.yaml")
+        for name in re.findall(r"^\s*(?:ENV )?(AIRFLOW_\w+)[:=]", (REPOSITORY / file).read_text("utf-8"), re.MULTILINE)
+    }
+    used = {name for name in story.settings if name.startswith("AIRFLOW")}
+    assert {"AIRFLOW__CELERY__BROKER_URL", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"} <= used
+    assert used - given <= ONE_COMPUTER | TUNED.keys()
+    assert not any(name.startswith(("AIRFLOW_CONN_", "AIRFLOW__DATABASE__")) for name in used)
 
 
 def test_the_killed_machine_was_reading_one_branch_and_had_written_another(story: Story) -> None:
