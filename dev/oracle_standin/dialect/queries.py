@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from dev.oracle_standin.dialect.aggregates import GROUP_FUNCTIONS
-from dev.oracle_standin.dialect.binds import CountBind, row_count
 from dev.oracle_standin.dialect.context import Block, Statement, Subquery
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 from dev.oracle_standin.dialect.expressions import Expressions
+from dev.oracle_standin.dialect.from_clause import FromClause, Views
 from dev.oracle_standin.dialect.function_names import PSEUDO_COLUMNS
 from dev.oracle_standin.dialect.functions import SINGLE_ROW_FUNCTIONS
-from dev.oracle_standin.dialect.names import Scope, Source, SourceColumn, identifier
+from dev.oracle_standin.dialect.names import Scope
 from dev.oracle_standin.dialect.parse import heading, name_of, only_args, position_of
+from dev.oracle_standin.dialect.row_limits import Limit, RowLimits, numbered
 from dev.oracle_standin.dialect.terms import (
     NULL,
     Fixed,
     Kind,
     Term,
-    of_column,
 )
-
-_DUAL = "(SELECT 'X' AS c0)"
-_MIRRORED = {exp.LT: exp.GT, exp.GT: exp.LT, exp.LTE: exp.GTE, exp.GTE: exp.LTE, exp.EQ: exp.EQ}
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How many rows of a block are wanted: DuckDB texts, None where there is no bound."""
-
-    count: str | None = None
-    offset: str | None = None
-    with_ties: bool = False
-
-    @property
-    def sql(self) -> str:
-        """LIMIT and OFFSET."""
-        limit = f" LIMIT {self.count}" if self.count is not None else ""
-        return limit + (f" OFFSET {self.offset}" if self.offset is not None else "")
 
 
 @dataclass(slots=True)
@@ -51,12 +31,6 @@ class _Item:
     is_named: bool
 
 
-@dataclass(slots=True)
-class _Where:
-    conditions: list[exp.Expr] = field(default_factory=list)
-    limits: list[str] = field(default_factory=list)
-
-
 class Queries:
     """Translates the queries of one statement."""
 
@@ -64,7 +38,9 @@ class Queries:
         self.statement = statement
         self.expressions = Expressions(statement, {**SINGLE_ROW_FUNCTIONS, **GROUP_FUNCTIONS})
         self.expressions.queries = self
-        self._views: list[dict[str, tuple[str, Subquery]]] = []
+        self._views: Views = []
+        self._limits = RowLimits(statement, self.expressions)
+        self._sources = FromClause(statement, self.expressions, self._views, lambda node: self.subquery(node, None))
 
     def subquery(self, node: exp.Expr, outer: Scope | None) -> Subquery:
         """Translate a query inside another, or inside DML."""
@@ -146,7 +122,7 @@ class Queries:
         for item in self._order_items(node):
             index = self._ordinal(item.this, left.names, position_of(item))
             order.append(_ordered(columns[index].sql, item))
-        limit = self._limit(node, Block(Scope(outer)))
+        limit = self._limits.limit(node, Block(Scope(outer)))
         if limit.with_ties:
             raise unimplemented("WITH TIES of a set operation", position_of(node))
         shown = [_output(term) for term in columns] if is_output else [term.sql for term in columns]
@@ -189,21 +165,23 @@ class Queries:
         if (distinct := node.args.get("distinct")) is not None:
             only_args(distinct)
         scope = Scope(outer)
-        where = self._split_where(node)
-        body = self._from(node, scope, where)
+        where = self._limits.split_where(node)
+        body = self._sources.clause(node, scope, where.conditions)
         plain = Block(scope)
         conditions = [self.expressions.condition(condition, plain) for condition in where.conditions]
         if conditions:
             body += " WHERE " + " AND ".join(conditions)
         rownum = None
-        if where.limits or self._uses_rownum(node):
-            body, rownum = self._numbered(body, scope, where.limits)
+        if where.limits or self._limits.uses_rownum(
+            [*node.expressions, *self._order_items(node), *_grouping_parts(node)]
+        ):
+            body, rownum = numbered(self.statement, body, scope, where.limits)
         block, grouping = self._grouping(node, Block(scope, rownum=rownum))
         items = self._items(node, block)
         body += grouping
         if (having := node.args.get("having")) is not None:
             body += " HAVING " + self.expressions.condition(having.this, replace(block, allows_windows=False))
-        limit = self._limit(node, plain)
+        limit = self._limits.limit(node, plain)
         return self._finished(node, items, body, block, limit, is_output=is_output)
 
     def _grouping(self, node: exp.Select, block: Block) -> tuple[Block, str]:
@@ -345,277 +323,9 @@ class Queries:
                     raise unimplemented("a name that is both an alias and a column, in ORDER BY", position_of(column))
         del aliases
 
-    # ---- how many rows
 
-    def _limit(self, node: exp.Query, block: Block) -> Limit:
-        limit, offset = node.args.get("limit"), node.args.get("offset")
-        if limit is not None and not isinstance(limit, exp.Fetch):
-            raise ora(933, position=max(0, self.statement.source.upper().rfind("LIMIT")))
-        skipped = None
-        if offset is not None:
-            only_args(offset, "expression")
-            skipped = self._row_count(offset.expression, block)
-        if limit is None:
-            return Limit(None, skipped)
-        only_args(limit, "direction", "count", "limit_options")
-        options = limit.args.get("limit_options")
-        with_ties = False
-        if options is not None:
-            only_args(options, "rows", "with_ties")
-            with_ties = bool(options.args.get("with_ties"))
-        count = limit.args.get("count")
-        return Limit("1" if count is None else self._row_count(count, block), skipped, with_ties)
-
-    def _row_count(self, node: exp.Expr, block: Block, *, is_strict: bool = False) -> str:
-        term = self.expressions.number(node, block)
-        if isinstance(term.constant, Decimal):
-            return str(row_count(term.constant, is_strict=is_strict))
-        if term.kind is Kind.NULL:
-            return "0"
-        if term.bind is None:
-            raise unimplemented("a number of rows that is no constant", position_of(node))
-        return f"coalesce(CAST({self.statement.parameters.add(term.bind, CountBind(is_strict))} AS BIGINT), 0)"
-
-    def _split_where(self, node: exp.Select) -> _Where:
-        out = _Where()
-        where = node.args.get("where")
-        if where is None:
-            return out
-        only_args(where, "this")
-        for condition in _conjuncts(where.this):
-            if isinstance(condition, tuple(_MIRRORED)) and (
-                _is_rownum(condition.this) or _is_rownum(condition.expression)
-            ):
-                out.limits += self._rownum_limit(condition)
-            elif isinstance(condition, exp.Between) and _is_rownum(condition.this):
-                out.limits += self._rownum_limit(exp.GTE(this=condition.this, expression=condition.args["low"]))
-                out.limits += self._rownum_limit(exp.LTE(this=condition.this, expression=condition.args["high"]))
-            else:
-                out.conditions.append(condition)
-        return out
-
-    def _rownum_limit(self, condition: exp.Expr) -> list[str]:
-        kind, bound = type(condition), condition.args["expression"]
-        if not _is_rownum(condition.this):
-            kind, bound = _MIRRORED[kind], condition.this  # type: ignore[index]
-        if _is_rownum(bound):
-            raise unimplemented("this use of ROWNUM", position_of(condition))
-        block = Block(Scope(None))
-        if kind in (exp.LT, exp.LTE):
-            return [self._row_count(bound, block, is_strict=kind is exp.LT)]
-        term = self.expressions.number(bound, block)
-        if not isinstance(term.constant, Decimal):
-            raise unimplemented("this use of ROWNUM", position_of(condition))
-        if kind is exp.EQ:
-            return ["1" if term.constant == 1 else "0"]
-        least = Decimal(1)
-        is_always = term.constant < least if kind is exp.GT else term.constant <= least
-        return [] if is_always else ["0"]
-
-    def _uses_rownum(self, node: exp.Select) -> bool:
-        roots = [*node.expressions, *self._order_items(node)]
-        roots += [root for key in ("group", "having") if (root := node.args.get(key)) is not None]
-        return any(_is_rownum(found) for root in roots for found in root.walk(prune=lambda n: isinstance(n, exp.Query)))
-
-    def _numbered(self, body: str, scope: Scope, limits: list[str]) -> tuple[str, str]:
-        alias = self.statement.fresh("r")
-        columns = ["row_number() OVER () AS rn"]
-        for number, source in enumerate(scope.sources):
-            columns += [f"{column.term.sql} AS s{number}_{i}" for i, column in enumerate(source.columns)]
-            source.moved(alias, f"s{number}")
-        limit = ""
-        if limits:
-            limit = " LIMIT " + (limits[0] if len(limits) == 1 else f"least({', '.join(limits)})")
-        return f"(SELECT {', '.join(columns)} FROM {body}{limit}) AS {alias}", f"{alias}.rn"
-
-    # ---- FROM
-
-    def _from(self, node: exp.Select, scope: Scope, where: _Where) -> str:
-        from_ = node.args["from_"]
-        only_args(from_, "this")
-        joins: list[exp.Join] = list(node.args.get("joins") or [])
-        if any(c.args.get("join_mark") for condition in where.conditions for c in condition.find_all(exp.Column)):
-            return self._marked_joins(from_.this, joins, scope, where)
-        body = self._source(from_.this, scope)
-        start = 0
-        for join in joins:
-            only_args(join, "this", "on", "using", "side", "kind", "method")
-            if join.meta.get("is_comma"):
-                start = len(scope.sources)
-                body += ", " + self._source(join.this, scope)
-                continue
-            body = self._join(body, join, scope, start)
-        return body
-
-    def _join(self, body: str, join: exp.Join, scope: Scope, start: int) -> str:
-        side, kind = str(join.args.get("side") or "").upper(), str(join.args.get("kind") or "").upper()
-        method = str(join.args.get("method") or "").upper()
-        if side not in ("", "LEFT", "RIGHT", "FULL") or method not in ("", "NATURAL"):
-            raise unimplemented(f"{method} {side} JOIN".strip(), position_of(join))
-        if kind not in ("", "INNER", "CROSS", "OUTER") or (kind == "OUTER" and not side):
-            raise unimplemented(f"{kind} JOIN", position_of(join))
-        lefts = list(scope.sources[start:])
-        right_sql = self._source(join.this, scope)
-        right = scope.sources[-1]
-        on, using = join.args.get("on"), join.args.get("using")
-        if kind == "CROSS":
-            if on is not None or using or method:
-                raise ora(933, position=position_of(on if on is not None else join))
-            return f"{body} CROSS JOIN {right_sql}"
-        word = f"{side} JOIN" if side else "JOIN"
-        if using or method == "NATURAL":
-            names = [name_of(column) for column in using or []]
-            if method == "NATURAL":
-                shared = {c.name for c in right.columns}
-                names = [c.name for s in lefts for c in s.columns if c.name in shared and not c.is_hidden]
-                if not names:
-                    return f"{body} CROSS JOIN {right_sql}"
-            condition, columns = self._merged(names, lefts, right, side, join)
-            scope.sources.insert(start, Source(None, None, "", columns))
-        elif on is None:
-            raise ora(905, position=position_of(join))
-        else:
-            scope.visible = [*lefts, right]
-            condition = self.expressions.condition(on, Block(scope))
-            scope.visible = None
-        return f"{body} {word} {right_sql} ON {condition}"
-
-    def _merged(
-        self, names: list[str], lefts: list[Source], right: Source, side: str, join: exp.Join
-    ) -> tuple[str, list[SourceColumn]]:
-        """Return the condition of USING, and the columns that it makes one of two."""
-        conditions: list[str] = []
-        merged: list[SourceColumn] = []
-        for name in names:
-            found = [c for s in lefts for c in s.columns if c.name == name and not c.is_hidden]
-            others = [c for c in right.columns if c.name == name]
-            if not found or not others:
-                raise ora(904, f'"{name}"', position=position_of(join))
-            if len(found) > 1 or len(others) > 1:
-                raise ora(918, position=position_of(join))
-            one, other = found[0], others[0]
-            a, b = self.expressions.comparable(one.term, other.term, join, join)
-            conditions.append(f"({a} = {b})")
-            term = {"RIGHT": other.term}.get(side, one.term)
-            if side == "FULL":
-                texts, typed = self.expressions.like_first([one.term, other.term], [join, join])
-                term = replace(typed, sql=f"coalesce({texts[0]}, {texts[1]})")
-            one.is_hidden = other.is_hidden = True
-            merged.append(SourceColumn(name, term))
-        return "(" + " AND ".join(conditions) + ")", merged
-
-    def _marked_joins(self, first: exp.Expr, joins: list[exp.Join], scope: Scope, where: _Where) -> str:
-        if not all(join.meta.get("is_comma") for join in joins):
-            raise ora(25156)
-        texts: dict[int, str] = {}
-        for node in [first, *(join.this for join in joins)]:
-            sql = self._source(node, scope)
-            texts[len(scope.sources) - 1] = sql
-        marked: dict[int, list[exp.Expr]] = {}
-        needs: dict[int, set[int]] = {}
-        rest: list[exp.Expr] = []
-        for condition in where.conditions:
-            columns = list(condition.find_all(exp.Column))
-            marks = {self._index_of(scope, c) for c in columns if c.args.get("join_mark")}
-            if not marks:
-                rest.append(condition)
-                continue
-            if len(marks) > 1:
-                raise ora(1468, position=position_of(condition))
-            if condition.find(exp.Or) or condition.find(exp.Query):
-                raise ora(1719 if condition.find(exp.Or) else 1799, position=position_of(condition))
-            target = marks.pop()
-            others = {self._index_of(scope, c) for c in columns if not c.args.get("join_mark")}
-            if target in others:
-                raise unimplemented("(+) on some columns of a table only", position_of(condition))
-            for column in columns:
-                column.set("join_mark", None)
-            marked.setdefault(target, []).append(condition)
-            needs.setdefault(target, set()).update(others)
-        body = " CROSS JOIN ".join(sql for index, sql in texts.items() if index not in marked)
-        if not body:
-            raise ora(1416)
-        placed = set(texts) - set(marked)
-        while len(placed) < len(texts):
-            ready = [index for index in marked if index not in placed and needs[index] <= placed]
-            if not ready:
-                raise ora(1416)
-            on = " AND ".join(self.expressions.condition(c, Block(scope)) for c in marked[ready[0]])
-            body += f" LEFT JOIN {texts[ready[0]]} ON {on}"
-            placed.add(ready[0])
-        where.conditions[:] = rest
-        return body
-
-    def _index_of(self, scope: Scope, column: exp.Column) -> int:
-        source = scope.source_of(column)
-        return next(index for index, each in enumerate(scope.sources) if each is source)
-
-    def _source(self, node: exp.Expr, scope: Scope) -> str:
-        if isinstance(node, exp.Subquery):
-            only_args(node, "this", "alias")
-            query = self._query(node.this, None, is_output=False)
-            return self._add(scope, self._alias(node), None, f"({query.sql})", query)
-        if not isinstance(node, exp.Table):
-            raise unimplemented(node.key.upper(), position_of(node))
-        only_args(node, "this", "db", "alias")
-        if not isinstance(node.this, exp.Identifier):
-            raise unimplemented("a table function", position_of(node))
-        alias, name = self._alias(node), name_of(node.this, 903)
-        owner = name_of(node.args["db"], 903) if node.args.get("db") else None
-        if owner is None:
-            for views in reversed(self._views):
-                if name in views:
-                    sql_name, query = views[name]
-                    return self._add(scope, alias or name, None, sql_name, query)
-        environment = self.statement.environment
-        if name == "DUAL" and owner in (None, "SYS") and (environment.schema, name) not in environment.tables:
-            dual = Subquery(_DUAL, ("DUMMY",), (Term("", Kind.VARCHAR2, size=1),))
-            return self._add(scope, alias or name, None if alias else "SYS", _DUAL, dual)
-        table = environment.find(owner, name, position_of(node.this))
-        self.statement.tables[table.key] = table
-        sql_alias = self.statement.fresh("t")
-        columns = [
-            SourceColumn(c.name, of_column(f"{sql_alias}.{identifier(c.name)}", c, table.stored[c.name]))
-            for c in table.table.columns
-        ]
-        scope.sources.append(Source(alias or name, None if alias else table.table.owner, sql_alias, columns))
-        return f"{table.sql} AS {sql_alias}"
-
-    def _alias(self, node: exp.Expr) -> str | None:
-        alias = node.args.get("alias")
-        if alias is None:
-            return None
-        only_args(alias, "this")
-        return name_of(alias.this, 933)
-
-    def _add(self, scope: Scope, alias: str | None, owner: str | None, sql: str, query: Subquery) -> str:
-        sql_alias = self.statement.fresh("t")
-        columns = [
-            SourceColumn(name, replace(term, sql=f"{sql_alias}.c{index}", constant=None, bind=None, is_literal=False))
-            for index, (name, term) in enumerate(zip(query.names, query.terms, strict=True))
-        ]
-        scope.sources.append(Source(alias, owner, sql_alias, columns))
-        return f"{sql} AS {sql_alias}"
-
-
-def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.And):
-        yield from _conjuncts(node.this)
-        yield from _conjuncts(node.expression)
-    elif isinstance(node, exp.Paren) and isinstance(inner := node.this, exp.Condition):
-        yield from _conjuncts(inner)
-    else:
-        yield node
-
-
-def _is_rownum(node: exp.Expr | None) -> bool:
-    return (
-        isinstance(node, exp.Column)
-        and not node.args.get("table")
-        and isinstance(node.this, exp.Identifier)
-        and not node.this.args.get("quoted")
-        and str(node.this.this).upper() == "ROWNUM"
-    ) or (isinstance(node, exp.Pseudocolumn) and str(node.name).upper() == "ROWNUM")
+def _grouping_parts(node: exp.Select) -> list[exp.Expr]:
+    return [part for key in ("group", "having") if (part := node.args.get(key)) is not None]
 
 
 def _column_name(node: exp.Expr) -> str:
