@@ -10,131 +10,32 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
-from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
 from dev.oracle_standin.backend import OracleError, Result, Rows
 from dev.oracle_standin.catalogue import Catalogue
-from dev.oracle_standin.dialect import dates, duckdb_functions, numbers
-from dev.oracle_standin.dialect.binds import NarrowColumnError, TooWideError, values_of
+from dev.oracle_standin.dialect import dates, duckdb_functions
+from dev.oracle_standin.dialect.binds import EVERY_SUM, NarrowColumnError, TooWideError, values_of
 from dev.oracle_standin.dialect.errors import from_text, ora, unimplemented
 from dev.oracle_standin.dialect.names import Environment, StoredTable, identifier
 from dev.oracle_standin.dialect.session_control import Control, SessionControl, read_control
-from dev.oracle_standin.dialect.translate import Action, Held, Translation, translate
+from dev.oracle_standin.dialect.translate import Action, Translation, translate
+from dev.oracle_standin.duckdb_rows import ListedRows, RawRow, StreamedRows
 from dev.oracle_standin.row_locks import RowLocks
-from dev.oracle_standin.values import Bind, Column, OracleType, Value
+from dev.oracle_standin.values import Bind, Column, OracleType
 
 _FIRST_ROWS = 256
-_CHUNK = 2048
 _TRANSLATIONS = 2000
 _STATEMENTS = 200
 _SNAPSHOTS = 3
-_MEMO = 200_000
 _MOMENT: Final = '"stand-in"."moment"'
 
 _TableKey = tuple[str, str]
-_RawRow = tuple[Any, ...]
-
-
-class _Memo(dict[bytes | None, Decimal | None]):
-    """Remembers converted values: a result repeats most of its numbers."""
-
-    def __init__(self, convert: Callable[[bytes], Decimal]) -> None:
-        super().__init__({None: None})
-        self._convert = convert
-
-    def __missing__(self, key: bytes) -> Decimal:
-        if len(self) > _MEMO:
-            self.clear()
-            self[None] = None
-        value = self[key] = self._convert(key)
-        return value
-
-
-_EXACT: Final = _Memo(numbers.decode)
-
-
-def _decimals(column: tuple[Any, ...]) -> Iterable[Decimal | None]:
-    if None in column:
-        return [None if value is None else Decimal(value) for value in column]
-    return map(Decimal, column)
-
-
-_FROM: Final[dict[Held, Callable[[tuple[Any, ...]], Iterable[Decimal | None]]]] = {
-    Held.DIGITS: _decimals,
-    Held.INTEGER: _decimals,
-    Held.EXACT: lambda column: map(_EXACT.__getitem__, column),
-}
-
-
-def _decoded(rows: Sequence[_RawRow], held: tuple[Held, ...]) -> list[tuple[Value, ...]]:
-    converters = [_FROM.get(how) for how in held]
-    if not rows or not any(converters):
-        return list(rows)
-    columns = zip(*rows, strict=True)
-    decoded = (
-        column if convert is None else convert(column) for column, convert in zip(columns, converters, strict=True)
-    )
-    return list(zip(*decoded, strict=True))
-
-
-class _ListedRows:
-    """Rows that are all here."""
-
-    def __init__(self, rows: Sequence[_RawRow], held: tuple[Held, ...]) -> None:
-        self._rows: Iterator[_RawRow] = iter(rows)
-        self._held = held
-
-    def fetch(self, count: int) -> Sequence[tuple[Value, ...]]:
-        """Return the next rows."""
-        return _decoded(list(islice(self._rows, count)), self._held)
-
-    def close(self) -> None:
-        """Forget the rest."""
-        self._rows = iter(())
-
-
-class _StreamedRows:
-    """Rows that DuckDB still makes, on a connection of their own."""
-
-    def __init__(
-        self, session: DuckDBSession, cursor: duckdb.DuckDBPyConnection, first: list[_RawRow], held: tuple[Held, ...]
-    ) -> None:
-        self._session = session
-        self._cursor: duckdb.DuckDBPyConnection | None = cursor
-        self._waiting = first
-        self._held = held
-
-    def fetch(self, count: int) -> Sequence[tuple[Value, ...]]:
-        """Return the next rows.
-
-        :raises OracleError: what Oracle raises for a row that cannot be computed; ORA-01013.
-        """
-        while self._cursor is not None and len(self._waiting) < count:
-            wanted = max(count - len(self._waiting), _CHUNK)
-            with self._session.running(self._cursor):
-                more = self._cursor.fetchmany(wanted)
-            self._waiting += more
-            if len(more) < wanted:
-                self._release()
-        taken, self._waiting = self._waiting[:count], self._waiting[count:]
-        return _decoded(taken, self._held)
-
-    def _release(self) -> None:
-        if self._cursor is not None:
-            self._cursor.close()
-            self._cursor = None
-
-    def close(self) -> None:
-        """Forget the rest, and free the connection."""
-        self._release()
-        self._waiting = []
 
 
 @dataclass(slots=True)
@@ -333,7 +234,7 @@ class DuckDBSession:
     # ---- running
 
     @contextmanager
-    def running(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    def _running(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """Mark the connection that ``cancel`` has to stop, and turn DuckDB's errors into Oracle's.
 
         :raises OracleError: what Oracle raises.
@@ -363,16 +264,20 @@ class DuckDBSession:
                 store.translations.move_to_end(key)
                 return known
         environment = Environment(tables, self._user, self._schema, self._date_format)
-        made = translate(sql, types, environment, wide)
+        try:
+            made = translate(sql, types, environment, wide)
+        except RecursionError:
+            raise unimplemented("a statement nested this deep") from None
         with store.lock:
             store.translations[key] = made
             while len(store.translations) > _TRANSLATIONS:
                 store.translations.popitem(last=False)
         return made
 
-    def _prepared(self, sql: str, binds: Sequence[Bind]) -> tuple[Translation, list[object]]:
+    def _prepared(
+        self, sql: str, binds: Sequence[Bind], wide: frozenset[int] = frozenset()
+    ) -> tuple[Translation, list[object]]:
         types = tuple(bind.type for bind in binds)
-        wide: frozenset[int] = frozenset()
         while True:
             translation = self._translation(sql, types, wide)
             try:
@@ -395,7 +300,11 @@ class DuckDBSession:
     def _run_once(self, sql: str, binds: Sequence[Bind], version: int) -> Result:
         translation, values = self._prepared(sql, binds)
         if translation.action is Action.QUERY:
-            return Result(translation.columns, self._query(translation, values, version))
+            try:
+                return Result(translation.columns, self._query(translation, values, version))
+            except _OverflowError:
+                translation, values = self._prepared(sql, binds, frozenset({EVERY_SUM}))
+                return Result(translation.columns, self._query(translation, values, version))
         if self._moment is not None:
             raise ora(1456)
         if translation.action is Action.DEFINE:
@@ -405,15 +314,15 @@ class DuckDBSession:
 
     def _query(self, translation: Translation, values: list[object], version: int) -> Rows:
         if self._moment is not None:
-            return _ListedRows(self._at_moment(self._moment, translation.sql, values), translation.held)
+            return ListedRows(self._at_moment(self._moment, translation.sql, values), translation.held)
         if self._changes is not None and self._changes.journal:
             self._refresh({table.key for table in translation.tables})
             if self._changes.version != version:
                 raise _StaleTranslationError
-            return _ListedRows(self._in_changes(translation.sql, values), translation.held)
+            return ListedRows(self._in_changes(translation.sql, values), translation.held)
         cursor, self._reader = self._reader or self._store.cursor(), None
         try:
-            with self.running(cursor):
+            with self._running(cursor):
                 cursor.execute(self._statement(cursor, translation.sql), values or None)
                 first = cursor.fetchmany(_FIRST_ROWS)
         except OracleError:
@@ -427,8 +336,8 @@ class DuckDBSession:
             raise
         if len(first) < _FIRST_ROWS:
             self._reader = cursor
-            return _ListedRows(first, translation.held)
-        return _StreamedRows(self, cursor, first, translation.held)
+            return ListedRows(first, translation.held)
+        return StreamedRows(cursor, first, translation.held, self._running)
 
     def _require_version(self, version: int) -> None:
         """Check that no table was stored anew between the translation of a statement and its start."""
@@ -480,12 +389,12 @@ class DuckDBSession:
                 cursor.execute(f"SELECT x FROM {_MOMENT} LIMIT 0").fetchall()
             self._moment = _Moment(cursors, self._store.tables, self._store.version)
 
-    def _at_moment(self, moment: _Moment, sql: str, values: list[object]) -> list[_RawRow]:
+    def _at_moment(self, moment: _Moment, sql: str, values: list[object]) -> list[RawRow]:
         if not moment.cursors:
             raise ora(1555)
         cursor = moment.cursors[-1]
         try:
-            with self.running(cursor):
+            with self._running(cursor):
                 return cursor.execute(self._statement(cursor, sql), values or None).fetchall()
         except OracleError:
             moment.cursors.pop().close()
@@ -508,7 +417,7 @@ class DuckDBSession:
             try:
                 if translation.row_sql and not self._lock_rows(changes, translation, key, binds):
                     continue
-                with self.running(changes.cursor):
+                with self._running(changes.cursor):
                     count = self._apply(changes.cursor, sql, binds)
                 break
             except _ConflictError:
@@ -529,7 +438,7 @@ class DuckDBSession:
 
         :raises OracleError: ORA-00060, ORA-01013 while waiting for another session.
         """
-        with self.running(changes.cursor):
+        with self._running(changes.cursor):
             values = values_of(translation.row_parameters, binds)
             found = changes.cursor.execute(translation.row_sql, values or None).fetchall()
         store = self._store
@@ -583,10 +492,10 @@ class DuckDBSession:
                 raise ora(8177)
         new.journal = old.journal
 
-    def _in_changes(self, sql: str, values: list[object]) -> list[_RawRow]:
+    def _in_changes(self, sql: str, values: list[object]) -> list[RawRow]:
         changes = self._changes or self._begin()
         try:
-            with self.running(changes.cursor):
+            with self._running(changes.cursor):
                 return changes.cursor.execute(sql, values or None).fetchall()
         except OracleError:
             self._replay()
@@ -665,7 +574,7 @@ class DuckDBSession:
             if part in text:
                 return ora(code)
         if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
-            return ora(1426)
+            return _OverflowError()
         if isinstance(error, duckdb.NotImplementedException | duckdb.BinderException):
             return unimplemented("this combination")
         return OracleError(604, f"error occurred at recursive SQL level 1 ({type(error).__name__})")
@@ -676,6 +585,13 @@ _SAYINGS = (
     ("must appear in the GROUP BY clause", 979),
     ("cannot contain aggregates", 934),
 )
+
+
+class _OverflowError(OracleError):
+    """A sum in the stored form has more digits than that form."""
+
+    def __init__(self) -> None:
+        super().__init__(1426, "numeric overflow")
 
 
 class _ConflictError(OracleError):

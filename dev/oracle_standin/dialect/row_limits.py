@@ -140,14 +140,16 @@ def numbered(statement: Statement, body: str, scope: Scope, limits: list[str]) -
     return f"(SELECT {', '.join(columns)} FROM {body}{limit}) AS {alias}", f"{alias}.rn"
 
 
-def _conjuncts(node: exp.Expr) -> Iterator[exp.Expr]:
-    if isinstance(node, exp.And):
-        yield from _conjuncts(node.this)
-        yield from _conjuncts(node.expression)
-    elif isinstance(node, exp.Paren) and isinstance(inner := node.this, exp.Condition):
-        yield from _conjuncts(inner)
-    else:
-        yield node
+def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
+    ahead = [condition]
+    while ahead:
+        node = ahead.pop()
+        if isinstance(node, exp.And):
+            ahead += [node.expression, node.this]
+        elif isinstance(node, exp.Paren) and isinstance(inner := node.this, exp.Condition):
+            ahead.append(inner)
+        else:
+            yield node
 
 
 def _is_rownum(node: exp.Expr | None) -> bool:
