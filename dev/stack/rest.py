@@ -193,6 +193,14 @@ class AirflowApi:
         answer = self._ask("GET", path, params={"map_index": task.map_index, "full_content": True})
         return "\n".join(str(event) for event in answer["content"])
 
+    def add_connection(self, connection_id: str, fields: Mapping[str, Any]) -> None:
+        """Store a connection; ``extra`` is JSON."""
+        self._ask("POST", "/api/v2/connections", json={"connection_id": connection_id, **fields})
+
+    def remove_connection(self, connection_id: str) -> None:
+        """Delete a connection."""
+        self._ask("DELETE", f"/api/v2/connections/{connection_id}")
+
     def _pages(self, path: str, key: str) -> Iterator[dict[str, Any]]:
         offset = 0
         while True:
@@ -211,7 +219,7 @@ class AirflowApi:
             answer = self._client.request(method, path, **request)
         if answer.is_error:
             raise Refused(answer.status_code, _detail(answer))
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def _log_in(self) -> None:
         answer = self._client.post("/auth/token", json=self._credentials)

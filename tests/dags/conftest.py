@@ -24,6 +24,7 @@ SETTINGS = (
 AIRFLOWS_OWN_WARNINGS = (
     "ignore:GitWildMatchPattern:DeprecationWarning",  # how Airflow reads .airflowignore
     "ignore:Using `httpx` with `starlette.testclient`",  # how dag.test() reaches the execution API
+    "ignore:'imghdr' is deprecated:DeprecationWarning",  # what the notifier's mail plugin imports
 )
 DagBag = Any
 

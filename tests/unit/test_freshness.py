@@ -1,7 +1,7 @@
 """What is due and has not happened."""
 
 from include.bigmeter.periods import Ym
-from include.bigmeter.sync.freshness import Freshness, find_overdue
+from include.bigmeter.sync.freshness import Freshness, Overdue, find_overdue, find_overdue_cohort
 
 BRANCHES = ("1060", "1061")
 FOLLOWED = {"1060": 2024, "1061": 2024}
@@ -60,3 +60,31 @@ def test_the_answer_is_said_in_sentences() -> None:
     assert Freshness(due=Ym("202509"), overdue=()).sentences() == [
         "every month up to 2025-09 is loaded for every branch"
     ]
+
+
+def test_a_cohort_that_every_branch_has_is_not_overdue() -> None:
+    assert find_overdue_cohort(2026, BRANCHES, {"1060", "1061", "9999"}) is None
+
+
+def test_a_cohort_that_a_branch_lacks_says_how_to_make_it() -> None:
+    late = find_overdue_cohort(2026, BRANCHES, {"1060"})
+    assert late is not None
+    assert late.sentence() == (
+        "cohort 2026: not captured for 1 of 2 branches (1061); run bigmeter_yearly_init with debt_ym 202510"
+    )
+
+
+def test_a_missing_cohort_is_said_first_since_its_months_need_it() -> None:
+    month = Overdue(ym=Ym("202510"), branch_codes=BRANCHES, branches=2)
+    freshness = Freshness(due=Ym("202510"), overdue=(month,), overdue_cohort=find_overdue_cohort(2026, BRANCHES, set()))
+    assert [sentence.split(";")[0] for sentence in freshness.sentences()] == [
+        "cohort 2026: not captured for any branch",
+        "2025-10: not loaded for any branch",
+    ]
+    assert freshness.to_json() == {
+        "is_fresh": False,
+        "due": "202510",
+        "overdue": {"202510": ["1060", "1061"]},
+        "overdue_cohorts": {"2026": ["1060", "1061"]},
+    }
+    assert not Freshness(due=Ym("202510"), overdue=(), overdue_cohort=freshness.overdue_cohort).is_fresh

@@ -6,11 +6,15 @@ goes wrong here is logged there and nowhere else.
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
+from functools import partial
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import structlog
@@ -26,11 +30,15 @@ from include.bigmeter.tasks.messages import Message, Outcome, RunLink, about_fre
 from include.bigmeter.tasks.recovery import failed_tasks
 from include.bigmeter.tasks.runs import FAILURE_KEY, SUMMARY_TASK
 
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 """What one process spends on messages, all its runs together. Airflow kills a process of the DAG processor after
-50 s (``dag_file_processor_timeout``) and takes it for a DAG file that cannot be read, which stops its schedule."""
+50 s (``dag_file_processor_timeout``) and takes it for a DAG file that cannot be read, which stops its schedule. Airflow
+itself needs some of it: the first question to a DAG processor took 24 s on a busy machine of two cores."""
+SEND_PATIENCE_S = 15.0
+"""What is spent on waiting for the notifier; after that the same process asks it no more."""
 
 Compose = Callable[[Context], Message | None]
+T = TypeVar("T")
 log = structlog.get_logger("bigmeter")
 
 
@@ -59,47 +67,77 @@ class Patience:
     def __init__(self, seconds: float) -> None:
         self._left_s = seconds
 
-    def run(self, work: Callable[[], None]) -> bool:
-        """Run it in a thread that is left behind when the time is up; return whether it ended."""
+    def run(self, work: Callable[[], T], at_most_s: float = PATIENCE_S) -> T:
+        """Return what the work returns; when its time is up its thread is left behind, and nothing is run any more.
+
+        :raises TimeoutError: if it takes too long, or something before it did.
+        """
+        answer: Future[T] = Future()
+
+        def answer_or_fail() -> None:
+            try:
+                answer.set_result(work())
+            except Exception as error:  # noqa: BLE001 - raised where the answer is read
+                answer.set_exception(error)
+
         if self._left_s <= 0:
-            return False
+            raise TimeoutError
         start = time.monotonic()
-        thread = Thread(target=work, name="bigmeter-message", daemon=True)
-        thread.start()
-        thread.join(self._left_s)
+        Thread(target=answer_or_fail, name="bigmeter-message", daemon=True).start()
+        wait([answer], min(self._left_s, at_most_s))
         self._left_s -= time.monotonic() - start
-        return not thread.is_alive()
+        if not answer.done():
+            self._left_s = 0
+            raise TimeoutError
+        return answer.result()
+
+
+class _WithoutUrls(logging.Filter):
+    """Takes the URLs out of Apprise's own log: one that it cannot read is quoted whole, with its secrets."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = re.sub(r"\S+://\S*", "(URL)", record.getMessage()), ()
+        return True
 
 
 _patience = Patience(PATIENCE_S)
+_without_urls = _WithoutUrls()
 
 
 def _callback(name: str, compose: Compose) -> Callable[[Context], None]:
     def tell(context: Context) -> None:
-        if not _patience.run(lambda: _tell(compose, context)):
-            log.warning("no message: the notifier does not answer", run_id=context["run_id"], patience_s=PATIENCE_S)
+        run_id = context["run_id"]
+        try:
+            message = _patience.run(partial(_composed, compose, context))
+            if message:
+                _patience.run(partial(_send, message, context), SEND_PATIENCE_S)
+                log.info("message handed to the notifier", outcome=message.outcome.name, run_id=run_id)
+        except TimeoutError:
+            log.warning("no message: the notifier does not answer", run_id=run_id)
+        except Exception as error:  # noqa: BLE001 - the run is over; the error's text may quote the URL and its secrets
+            log.warning("no message", run_id=run_id, reason=type(error).__name__)
 
     tell.__name__ = tell.__qualname__ = name
     return tell
 
 
-def _tell(compose: Compose, context: Context) -> None:
+def _composed(compose: Compose, context: Context) -> Message | None:
+    """Return the message, if there is somebody to tell and something to say."""
     try:
         connection = BaseHook.get_connection(NOTIFY_CONNECTION_ID)
-        if connection.conn_type != "apprise" or not connection.extra_dejson.get("config"):
-            log.warning("no message: bigmeter_notify is not of type apprise with a config", run_id=context["run_id"])
-        elif message := compose(context):
-            _send(message, context)
     except AirflowNotFoundException:
-        return
-    except Exception as error:  # noqa: BLE001 - the run is over; the error's text may quote the URL, which is a secret
-        log.warning("no message", run_id=context["run_id"], reason=type(error).__name__)
+        return None
+    if connection.conn_type != "apprise" or not connection.extra_dejson.get("config"):
+        log.warning("no message: bigmeter_notify is not of type apprise with a config", run_id=context["run_id"])
+        return None
+    return compose(context)
 
 
 def _send(message: Message, context: Context) -> None:
     from airflow.providers.apprise.notifications.apprise import AppriseNotifier  # noqa: PLC0415 - too heavy for a DAG
     from apprise import NotifyFormat, NotifyType  # noqa: PLC0415 - likewise
 
+    logging.getLogger("apprise").addFilter(_without_urls)
     kind = {
         Outcome.FAILED: NotifyType.FAILURE,
         Outcome.OVERDUE: NotifyType.WARNING,
@@ -113,7 +151,6 @@ def _send(message: Message, context: Context) -> None:
     )
     notify: Callable[[Context], None] = notifier.notify
     notify(context)  # not notifier(context), which would render the text as a template
-    log.info("message handed to the notifier", outcome=message.outcome.name, run_id=context["run_id"])
 
 
 def _failed_load(context: Context) -> Message:

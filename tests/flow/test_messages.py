@@ -1,0 +1,74 @@
+"""One message per run, through a real scheduler and Airflow's own notifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+
+from include.bigmeter.settings import NOTIFY_CONNECTION_ID
+from tests.flow.harness import BRANCHES, MONTHLY, Flow
+from tests.message_sink import MessageSink, connection_to
+
+FRESHNESS = "bigmeter_freshness"
+MONTH = "202509"
+NO_TABLE_FOR_1061 = "ora=942@execute,times=always,bind=1061"
+
+
+@pytest.fixture
+def sink(flow: Flow) -> Iterator[MessageSink]:
+    with MessageSink() as sink:
+        flow.api.add_connection(NOTIFY_CONNECTION_ID, connection_to(sink.url()))
+        yield sink
+        flow.api.remove_connection(NOTIFY_CONNECTION_ID)
+
+
+def test_a_failed_run_is_one_message_its_repair_another_and_a_good_run_none(flow: Flow, sink: MessageSink) -> None:
+    flow.control.add_fault(NO_TABLE_FOR_1061)
+    run = flow.run_month({"ym": MONTH})
+    (failed,) = sink.wait_for(1)
+    assert failed["type"] == "failure"
+    assert failed["title"] == f"ไม่สำเร็จ | failed: {MONTHLY} 2025-09"
+    lines = failed["message"].splitlines()
+    assert lines[0] == "2025-09: ไม่สำเร็จ 1 / 3 สาขา (branches failed)"
+    assert lines[1].startswith("- 1061 บ้านไผ่ 2025-09: Oracle refuses with ORA-00942")
+    assert lines[2] == "2025-09: โหลดแล้ว 2 / 3 สาขา (branches loaded)"
+    assert lines[3].endswith(" m³")
+    url = f"{flow.stack.airflow.url}/dags/{MONTHLY}/runs/{quote(run.run_id, safe='')}"
+    assert lines[4:] == [url]
+
+    flow.control.clear_faults()
+    flow.api.clear(MONTHLY, run.run_id, [("sync_branch", flow.map_index(run, "sync_branch", "1061"))])
+    assert flow.api.wait_for_run(MONTHLY, run.run_id).state == "success"
+    recovered = sink.wait_for(2)[1]
+    assert recovered["type"] == "success"
+    assert recovered["title"] == f"กลับมาสำเร็จแล้ว | recovered: {MONTHLY} 2025-09"
+    assert "2025-09: 1 of 3 branches failed: 1061" in recovered["message"]
+    assert f"โหลดแล้ว {len(BRANCHES)} / {len(BRANCHES)} สาขา" in recovered["message"]
+
+    assert flow.run_month({"ym": MONTH}).state == "success"
+    # The watcher's message comes after all that the runs before it had to say.
+    flow.api.set_paused(FRESHNESS, False)
+    assert flow.api.wait_for_run(FRESHNESS, flow.api.trigger(FRESHNESS)).state == "failed"
+    overdue = sink.wait_for(3)[2]
+    assert overdue["type"] == "warning"
+    assert overdue["title"] == "ข้อมูลค้าง | overdue: BigMeter"
+    assert "; run bigmeter_yearly_init with debt_ym 20" in overdue["message"]
+    assert "; run bigmeter_monthly_sync with ym 20" in overdue["message"]
+    assert len(sink.messages) == 3
+
+
+def test_while_the_notifier_hangs_runs_end_and_others_load(flow: Flow) -> None:
+    with MessageSink(is_hanging=True) as sink:
+        flow.api.add_connection(NOTIFY_CONNECTION_ID, connection_to(sink.url(rto=600)))
+        try:
+            flow.control.add_fault(NO_TABLE_FOR_1061)
+            assert flow.run_month({"ym": MONTH, "branches": ["1061"]}).state == "failed"
+            assert sink.asked.wait(60)
+            flow.control.clear_faults()
+            again = flow.run_month({"ym": MONTH, "branches": ["1061"]})
+            assert again.state == "success"
+            assert flow.states(again, "sync_branch") == {"1061": "success"}
+        finally:
+            flow.api.remove_connection(NOTIFY_CONNECTION_ID)
