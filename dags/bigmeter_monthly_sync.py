@@ -55,7 +55,7 @@ def bigmeter_monthly_sync() -> None:
     jobs = task(monthly.check)()
     synced = task(**branch_limits(settings))(monthly.sync_branch).expand(job=jobs)
     published = task(outlets=[monthly.METER_DETAILS])(monthly.publish)()
-    told = task(monthly.summary)().as_teardown()
+    told = task(multiple_outputs=False)(monthly.summary)().as_teardown()
     jobs >> synced >> published >> told
     [jobs, synced] >> told
 

@@ -58,7 +58,7 @@ def bigmeter_yearly_init() -> None:
 
     jobs = task(yearly.check)()
     branches = branch.expand(job=jobs)
-    told = task(yearly.summary)().as_teardown()
+    told = task(multiple_outputs=False)(yearly.summary)().as_teardown()
     branches >> told
     jobs >> told
 

@@ -41,11 +41,13 @@ def dag_defaults(settings: ScheduleSettings) -> dict[str, Any]:
 def branch_limits(settings: ScheduleSettings) -> dict[str, Any]:
     """Return the arguments of a task that runs once per branch.
 
-    ``map_index_template`` reads the task's own argument, so a branch has its name before its code begins to run.
+    ``map_index_template`` reads the task's own argument, so a branch has its name before its code begins to run. The
+    result is one XCom: by its annotation as a dictionary Airflow would store each key as one more, by a request each.
     """
     limits: dict[str, Any] = {
         "map_index_template": "{{ task.op_kwargs['job']['label'] }}",
         "max_active_tis_per_dag": settings.sync_concurrency,
         "execution_timeout": timedelta(seconds=settings.task_timeout_s),
+        "multiple_outputs": False,
     }
     return limits | ({"pool": settings.oracle_pool} if settings.oracle_pool else {})
