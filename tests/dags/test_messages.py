@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.dags.airflow_home import ROOT
 from tests.message_sink import MessageSink, connection_to
 
 REASON = "1061 2025-09: Oracle refuses with ORA-00942"
@@ -283,3 +285,12 @@ def test_patience_ends_before_airflows_own() -> None:
     from include.bigmeter.tasks.notifications import PATIENCE_S, SEND_PATIENCE_S
 
     assert SEND_PATIENCE_S < PATIENCE_S <= 0.8 * conf.getint("dag_processor", "dag_file_processor_timeout")
+
+
+def test_each_url_on_the_page_is_one_that_the_notifier_takes() -> None:
+    from apprise import Apprise
+
+    page = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
+    urls = re.findall(r"`((?:mailtos|tgram|line|workflows|jsons)://[^`]+)`", page)
+    assert len(urls) == 5
+    assert [url for url in urls if Apprise.instantiate(url) is None] == []

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
-BAD = {"sentence": "2025-09: 1 of 3 branches failed: 1061", "problem": None, "reports": [{"failed": {"1061": "why"}}]}
-GOOD = {"sentence": "2025-09: all 3 branches loaded", "problem": None, "reports": [{"failed": {}}]}
+BAD: dict[str, Any] = {
+    "sentence": "2025-09: 1 of 3 branches failed: 1061",
+    "problem": None,
+    "reports": [{"failed": {"1061": "why"}}],
+}
+GOOD: dict[str, Any] = {"sentence": "2025-09: all 3 branches loaded", "problem": None, "reports": [{"failed": {}}]}
 
 
 class AStore:
