@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeAlias
@@ -19,12 +19,13 @@ from websockets.sync.client import ClientConnection, connect
 from dev.stack.processes import LeashedProcess, StackError, wait_until
 
 Json: TypeAlias = Any
-WIDTH, HEIGHT = 1280, 800
+WIDTH, HEIGHT = 1366, 800
 MOST_BYTES = 150_000
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _START_TIMEOUT_S = 60
 _SETTLE_S = 45
 _POLL_S = 0.2
+_STILL_S = 12
 _FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"),
@@ -77,7 +78,7 @@ class Browser:
             self._line = stack.enter_context(connect(address, max_size=None, proxy=None))
             self._stack = stack.pop_all()
         self.ask("Page.enable")
-        self.ask("Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False)
+        self._resize(WIDTH, HEIGHT)
         self.ask("Emulation.setTimezoneOverride", timezoneId="Asia/Bangkok")
         return self
 
@@ -156,33 +157,49 @@ class Browser:
         """Type a text where the cursor is."""
         self.ask("Input.insertText", text=text)
 
+    def fill(self, selector: str, text: str) -> None:
+        """Write a text into the first field of a selector, in place of what is there, and leave the field.
+
+        :raises TimeoutError: if there is no such field.
+        """
+        find = f"({_FIND})({json.dumps(selector)}, '', false)"
+        wait_until(lambda: self.evaluate(f"!!{find}"), _SETTLE_S, f"a field {selector!r}", _POLL_S)
+        self.evaluate(f"(() => {{ const e = {find}; e.focus(); e.select(); }})()")
+        self.write(text)
+
     def press(self, key: str) -> None:
         """Press and release a key, such as ``Escape``."""
         for kind in ("keyDown", "keyUp"):
             self.ask("Input.dispatchKeyEvent", type=kind, key=key, code=key)
 
-    def take_picture(self, path: Path, *, height: int = HEIGHT) -> None:
+    def take_picture(self, path: Path, *, width: int = WIDTH, height: int = HEIGHT, hidden: str = "") -> None:
         """Write what is seen as a PNG file of few colours, once nothing moves any more.
 
-        :raises StackError: if it is larger than a page of the guide should carry.
+        :param width: of the window, in pixels; so is ``height``.
+        :param hidden: a text that must not be in a picture, such as a path of this machine.
+        :raises StackError: if that text is seen, or the file is larger than a page of the guide should carry.
         """
-        self.ask("Emulation.setDeviceMetricsOverride", width=WIDTH, height=height, deviceScaleFactor=1, mobile=False)
+        self._resize(width, height)
+        self.point_at(width // 2, 2)
         seen: list[str] = []
 
         def is_still() -> bool:
-            seen.append(self.ask("Page.captureScreenshot", format="png")["data"])
+            seen.append(str(self.ask("Page.captureScreenshot", format="png")["data"]))
             return len(seen) > 3 and seen[-1] == seen[-2] == seen[-3]
 
-        try:
-            wait_until(is_still, 12, "the page to stand still", 0.5)
-        except TimeoutError:
-            pass  # a running task's clock ticks: the last picture is as good as any
+        with suppress(TimeoutError):  # the clock of a running task ticks: the last picture is as good as any
+            wait_until(is_still, _STILL_S, "the page to stand still", 0.5)
+        if hidden and self.shows(hidden):
+            raise StackError(f"{path.name} would show {hidden}")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(base64.b64decode(seen[-1]))
         _reduce_colours(path)
-        self.ask("Emulation.setDeviceMetricsOverride", width=WIDTH, height=HEIGHT, deviceScaleFactor=1, mobile=False)
+        self._resize(WIDTH, HEIGHT)
         if path.stat().st_size > MOST_BYTES:
             raise StackError(f"{path.name} has {path.stat().st_size:,} bytes: install pngquant, or show less")
+
+    def _resize(self, width: int, height: int) -> None:
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
 
 def _reduce_colours(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The example DAG of the page for data engineers: it is imported, scheduled as the page says, and asks what it shows."""
+"""The example DAG of the page for data engineers: it is imported, and scheduled as the page says."""
 
 from __future__ import annotations
 

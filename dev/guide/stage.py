@@ -1,0 +1,264 @@
+"""What the scenes of the guide are played on: a real stack whose parts can be made to fail, and a record of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from dev.oracle_standin.control import StandinControl
+from dev.stack.airflow import ADMIN, REPOSITORY
+from dev.stack.local import LocalStack, StackOptions, running_stack
+from dev.stack.processes import StackError, free_ports, wait_until
+from dev.stack.rest import AirflowApi, Json, Run
+from include.bigmeter.periods import Ym, to_debt_ym
+
+MONTHLY = "bigmeter_monthly_sync"
+YEARLY = "bigmeter_yearly_init"
+FRESHNESS = "bigmeter_freshness"
+CONSUMER = "example_bigmeter_consumer"
+BRANCHES = ("1060", "1061", "1062", "1063", "1064", "1245")
+POOL = "oracle"
+CALL_TIMEOUT_S = 30
+_TASK_TIMEOUT_S = 90
+_MONTHS = 21
+_RUN_TIMEOUT_S = 900
+_WORKER = "airflow worker -- LocalExecutor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provoked:
+    """Something that was made to go wrong, and what the system said to it."""
+
+    how: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stack of a few branches, with the means to break it."""
+
+    stack: LocalStack
+    control: StandinControl
+    database: psycopg.Connection[tuple[Any, ...]]
+    provoked: list[Provoked] = field(default_factory=list)
+
+    @property
+    def api(self) -> AirflowApi:
+        """Airflow's REST API."""
+        return self.stack.airflow.api
+
+    def run(self, dag_id: str, form: Mapping[str, Any] | None = None) -> Run:
+        """Trigger a DAG and return its finished run."""
+        return self.finished(dag_id, self.api.trigger(dag_id, form))
+
+    def finished(self, dag_id: str, run_id: str) -> Run:
+        """Return a run when it has ended."""
+        return self.api.wait_for_run(dag_id, run_id, _RUN_TIMEOUT_S)
+
+    def wait_for_state(self, dag_id: str, run_id: str, task: str, state: str) -> None:
+        """Return when a task, named ``check`` or by its branch code, has a state."""
+        wait_until(
+            lambda: self.states(dag_id, run_id).get(task) == state,
+            _RUN_TIMEOUT_S,
+            f"{dag_id} {task} to be {state}",
+            poll_s=1,
+        )
+
+    def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
+        """Return the states of a run's tasks, a mapped one (but history) by its branch code."""
+        found = self.api.task_instances(dag_id, run_id)
+        return {
+            (one.name or "").split(" ")[0] if one.map_index >= 0 else one.task_id: one.state
+            for one in found
+            if one.task_id != "load_history"
+        }
+
+    def map_index(self, dag_id: str, run_id: str, branch_code: str) -> int:
+        """Return the map index of a branch."""
+        (index,) = [
+            one.map_index
+            for one in self.api.task_instances(dag_id, run_id)
+            if one.task_id == "sync_branch" and (one.name or "").startswith(branch_code)
+        ]
+        return index
+
+    def summary(self, run: Run) -> Json:
+        """Return what a monthly run's summary leaves for machines."""
+        return self.api.xcom(MONTHLY, run.run_id, "summary")
+
+    def expect(self, how: str, said: str, words: str) -> None:
+        """Record what the system said, after making sure that it is what the guide explains.
+
+        :raises StackError: if it said something else.
+        """
+        if words not in said:
+            raise StackError(f"{how}: expected {words!r}, but it said {said!r}")
+        self.provoked.append(Provoked(how=how, said=said))
+
+    def expect_problem(self, how: str, words: str, form: Mapping[str, Any]) -> Run:
+        """Trigger a month that is refused as a whole, and record why."""
+        run = self.run(MONTHLY, form)
+        if run.state != "failed":
+            raise StackError(f"{how}: the run is {run.state}")
+        self.expect(how, str(self.summary(run)["problem"]), words)
+        return run
+
+    def expect_retry(self, how: str, words: str, dag_id: str, run_id: str, task: str) -> None:
+        """Wait until a task waits for its next try, and record why."""
+        self.wait_for_state(dag_id, run_id, task, "up_for_retry")
+        index = -1 if task == "check" else self.map_index(dag_id, run_id, task)
+        name = "check" if task == "check" else "sync_branch"
+        failure = self.api.xcom(dag_id, run_id, name, map_index=index, key="failure")
+        self.expect(how, str(failure["reason"]), words)
+
+    def clear_branch(self, run_id: str, branch_code: str) -> Run:
+        """Clear a branch of a monthly run with what follows it, and return the run when it has ended."""
+        self.api.clear(MONTHLY, run_id, [("sync_branch", self.map_index(MONTHLY, run_id, branch_code))])
+        return self.finished(MONTHLY, run_id)
+
+    def mark_failed(self, run_id: str, branch_code: str) -> None:
+        """Mark a branch as failed, as the button with the cross does."""
+        path = f"/api/v2/dags/{MONTHLY}/dagRuns/{run_id}/taskInstances/sync_branch"
+        index = self.map_index(MONTHLY, run_id, branch_code)
+        self._send("PATCH", f"{path}/{index}", {"new_state": "failed"})
+
+    def make_pool(self, slots: int) -> None:
+        """Make the pool that ``ORACLE_POOL`` names, as *Admin > Pools* does."""
+        self._send("POST", "/api/v2/pools", {"name": POOL, "slots": slots, "include_deferred": False})
+
+    def kill_task(self) -> None:
+        """Kill a task's process, as a machine that runs out of memory does."""
+        tasks = [
+            child
+            for process in _descendants(os.getpid())
+            if _command_of(process).startswith(_WORKER)
+            for child in _children(process)
+        ]
+        if not tasks:
+            raise StackError("no task is running")
+        os.kill(min(tasks), signal.SIGKILL)
+
+    def withdraw_bills(self, branch_code: str, month: Ym) -> None:
+        """Cancel four of five bills of a branch-month in Oracle: billing is not closed yet."""
+        self.control.run(
+            "UPDATE PWACIS.TB_TR_DEBT_TRN SET CANCELFLAG = 'W'"
+            f" WHERE ORG_OWNER_ID = {branch_code} AND DEBT_YM = '{to_debt_ym(month)}'"
+            " AND CANCELFLAG IS NULL AND MOD(CUST_ID, 5) > 0"
+        )
+
+    def return_bills(self) -> None:
+        """Take back what ``withdraw_bills`` did."""
+        self.control.run("UPDATE PWACIS.TB_TR_DEBT_TRN SET CANCELFLAG = NULL WHERE CANCELFLAG = 'W'")
+
+    def administer(self, statement: str) -> None:
+        """Run a statement in the product's database as its administrator."""
+        with psycopg.connect(self.stack.postgres.dsn("bigmeter"), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    @contextmanager
+    def broken(self, fault: str) -> Iterator[None]:
+        """Have the Oracle stand-in fail within the block."""
+        self.control.add_fault(fault)
+        try:
+            yield
+        finally:
+            self.control.clear_faults()
+
+    @contextmanager
+    def administered(self, statement: str, undo: str) -> Iterator[None]:
+        """Change PostgreSQL within the block."""
+        self.administer(statement)
+        try:
+            yield
+        finally:
+            self.administer(undo)
+
+    def parse_dags(self, **settings: str) -> None:
+        """Have the DAG files read anew, with these settings besides."""
+        environment = self.stack.airflow.environment
+        before = dict(environment)
+        environment.update(settings)
+        try:
+            self.stack.airflow.run_command("reparse", "airflow", "dag-processor", "--num-runs", "1")
+        finally:
+            environment.clear()
+            environment.update(before)
+
+    def _send(self, method: str, path: str, body: Mapping[str, Any]) -> None:
+        url = self.stack.airflow.url
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+            login = {"username": ADMIN, "password": self.stack.airflow.password}
+            token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+            answer = client.request(method, path, json=dict(body), headers={"Authorization": f"Bearer {token}"})
+            answer.raise_for_status()
+
+
+@contextmanager
+def opened_stage(directory: Path, last_month: Ym, tell: Callable[[str], None]) -> Iterator[Stage]:
+    """Start a stack with six branches and enough months of bills; the pool that it is told to use is not there yet.
+
+    :param last_month: the last month with bills, Gregorian.
+    :raises StackError: if a part does not start.
+    """
+    (control_port,) = free_ports(1)
+    bundles = [
+        {
+            "name": name,
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(path), "refresh_interval": 300},
+        }
+        for name, path in (("bigmeter", REPOSITORY), ("examples", REPOSITORY / "docs" / "examples"))
+    ]
+    options = StackOptions(
+        directory=directory,
+        standin_words=[
+            *("--last-month", last_month, "--months", str(_MONTHS), "--branches", ",".join(BRANCHES)),
+            *("--control-port", str(control_port)),
+        ],
+        settings={
+            "BRANCHES": ",".join(BRANCHES),
+            "ORACLE_POOL": POOL,
+            "ORACLE_CALL_TIMEOUT_S": str(CALL_TIMEOUT_S),
+            "TASK_TIMEOUT_S": str(_TASK_TIMEOUT_S),
+            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+        },
+        is_scheduling=False,
+        parallelism=6,
+    )
+    with (
+        running_stack(options, tell) as stack,
+        StandinControl(control_port) as control,
+        psycopg.connect(stack.data_dsn, autocommit=True) as database,
+    ):
+        for dag_id in (YEARLY, MONTHLY, FRESHNESS, CONSUMER):
+            stack.airflow.api.set_paused(dag_id, False)
+        yield Stage(stack, control, database)
+
+
+def _descendants(process: int) -> Iterator[int]:
+    for child in _children(process):
+        yield child
+        yield from _descendants(child)
+
+
+def _children(process: int) -> list[int]:
+    found: list[int] = []
+    for threads in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # it may have ended meanwhile
+            found += map(int, threads.read_text().split())
+    return found
+
+
+def _command_of(process: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
