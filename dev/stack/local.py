@@ -16,7 +16,7 @@ from dev.stack.processes import LeashedProcess
 from include.bigmeter.dsn import OracleTarget, PostgresTarget
 from include.bigmeter.settings import ORACLE_CONNECTION_ID, POSTGRES_CONNECTION_ID
 
-DAG_IDS = ("bigmeter_yearly_init", "bigmeter_monthly_sync")
+DAG_IDS = ("bigmeter_yearly_init", "bigmeter_monthly_sync", "bigmeter_freshness")
 LOADER = "bigmeter"
 _STANDIN_TIMEOUT_S = 180
 _MIGRATION_TIMEOUT_S = 120
@@ -59,7 +59,7 @@ class LocalStack:
 def running_stack(options: StackOptions, tell: Tell = lambda _: None) -> Iterator[LocalStack]:
     """Start the parts, side by side where they do not wait for each other, and end them all at the end.
 
-    Both databases are migrated, both DAGs are parsed and, on the first start, paused.
+    Both databases are migrated, the DAGs are parsed and, on the first start, paused.
 
     :param tell: is told in a few words what is done next.
     :raises StackError: if a part does not start; its message names the log.

@@ -3,7 +3,7 @@
 import pytest
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.settings import LoadSettings, ScheduleSettings, mode
+from include.bigmeter.settings import FreshnessSettings, LoadSettings, NotificationSettings, ScheduleSettings, mode
 
 
 def test_an_empty_environment_has_the_documented_defaults() -> None:
@@ -83,3 +83,18 @@ def test_mode_is_one_of_the_commands_or_empty() -> None:
     assert mode({"MODE": "Month-Once"}) == "month-once"
     with pytest.raises(ConfigError, match="^MODE: "):
         mode({"MODE": "daily"})
+
+
+def test_the_watcher_looks_daily_and_waits_four_hours() -> None:
+    assert FreshnessSettings.from_environment({}) == FreshnessSettings(cron="30 12 * * *", grace_h=4)
+    for name, value in (("CRON_FRESHNESS", "noon"), ("FRESHNESS_GRACE_H", "-1")):
+        with pytest.raises(ConfigError, match=f"^{name}: "):
+            FreshnessSettings.from_environment({name: value})
+
+
+def test_good_runs_are_told_only_if_it_is_asked_for() -> None:
+    assert not NotificationSettings.from_environment({}).is_success_told
+    assert not NotificationSettings.from_environment({"NOTIFY_ON": "problem"}).is_success_told
+    assert NotificationSettings.from_environment({"NOTIFY_ON": " Always "}).is_success_told
+    with pytest.raises(ConfigError, match="^NOTIFY_ON: "):
+        NotificationSettings.from_environment({"NOTIFY_ON": "failure"})
