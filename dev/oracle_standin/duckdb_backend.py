@@ -575,7 +575,7 @@ class DuckDBSession:
                 return ora(code)
         if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
             return _OverflowError()
-        if isinstance(error, duckdb.NotImplementedException | duckdb.BinderException):
+        if isinstance(error, duckdb.NotImplementedException | duckdb.BinderException | duckdb.ParserException):
             return unimplemented("this combination")
         return OracleError(604, f"error occurred at recursive SQL level 1 ({type(error).__name__})")
 

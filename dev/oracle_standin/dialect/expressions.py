@@ -34,6 +34,7 @@ from dev.oracle_standin.dialect.terms import (
     Term,
     date,
     exact,
+    non_empty,
     number_literal,
     quoted,
     text_literal,
@@ -41,6 +42,9 @@ from dev.oracle_standin.dialect.terms import (
 )
 from dev.oracle_standin.dialect.types import MAX_PRECISION
 from dev.oracle_standin.values import OracleType
+
+_LONGEST_SQL = 1_000_000
+"""Some translations write an argument out twice; nested very deep they would never end."""
 
 _BIND_KINDS = {
     OracleType.VARCHAR2: Kind.VARCHAR2,
@@ -116,7 +120,10 @@ class Expressions(Conversions):
             raise unimplemented(node.key.upper(), position_of(node))
         if block.groups and not block.is_in_aggregate and (grouped := self._grouped(node, block)):
             return grouped
-        return translate(node, block)
+        term = translate(node, block)
+        if len(term.sql) > _LONGEST_SQL:
+            raise unimplemented("an expression nested this deep", position_of(node))
+        return term
 
     def _grouped(self, node: exp.Expr, block: Block) -> Term | None:
         if isinstance(node, (exp.Literal, exp.Null, exp.Subquery, exp.Paren)):
@@ -298,19 +305,24 @@ class Expressions(Conversions):
         return Term(self.forms.exact(literal), Kind.INTERVAL)
 
     def _concatenation(self, node: exp.DPipe, block: Block) -> Term:
-        only_args(node, "this", "expression", "safe")
-        if isinstance(node.expression, (exp.Add, exp.Sub)):
-            raise unimplemented("|| and + without brackets round one of them", position_of(node))
-        left, right = self.text(node.this, block), self.text(node.expression, block)
-        size = left.size + right.size
-        parts = [term.sql if isinstance(term.constant, str) else f"coalesce({term.sql}, '')" for term in (left, right)]
-        if any(isinstance(term.constant, str) for term in (left, right)):
-            sql = f"({parts[0]} || {parts[1]})"
-        else:
-            sql = f"nullif({parts[0]} || {parts[1]}, '')"
+        operands: list[exp.Expr] = []
+        at: exp.Expr = node
+        while isinstance(at, exp.DPipe):
+            only_args(at, "this", "expression", "safe")
+            if isinstance(at.expression, exp.Add | exp.Sub):
+                raise unimplemented("|| and + without brackets round one of them", position_of(at))
+            operands.append(at.expression)
+            at = at.this
+        terms = [self.text(operand, block) for operand in (at, *reversed(operands))]
+        size = sum(term.size for term in terms)
+        is_filled = any(isinstance(term.constant, str) for term in terms)
+        joined = " || ".join(
+            term.sql if isinstance(term.constant, str) else f"coalesce({term.sql}, '')" for term in terms
+        )
+        sql = f"({joined})" if is_filled else non_empty(joined)
         if size > MAX_TEXT:
             sql = f"ora_short({sql})"
-        is_char = left.kind is Kind.CHAR and right.kind is Kind.CHAR and not (left.is_nullable or right.is_nullable)
+        is_char = all(term.kind is Kind.CHAR and not term.is_nullable for term in terms)
         return Term(sql, Kind.CHAR if is_char else Kind.VARCHAR2, size=min(size, MAX_TEXT))
 
     def _case(self, node: exp.Case, block: Block) -> Term:
@@ -364,7 +376,7 @@ class Expressions(Conversions):
                 text = self.as_text(term, node.this)
                 if not term.is_text:
                     raise unimplemented("CAST of this to VARCHAR2", position_of(node))
-                return varchar(f"nullif(substring({text.sql}, 1, {sizes[0]}), '')", int(sizes[0]))
+                return varchar(non_empty(f"substring({text.sql}, 1, {sizes[0]})"), int(sizes[0]))
             case exp.DType.CHAR if len(sizes) <= 1 and term.is_text:
                 size = int(sizes[0]) if sizes else 1
                 return Term(f"rpad({term.sql}, {size}, ' ')", Kind.CHAR, size=size)
@@ -383,7 +395,7 @@ class Expressions(Conversions):
             raise ora(30001, position=position_of(node))
         side = str(node.args.get("position") or "BOTH").upper()
         name = {"LEADING": "ltrim", "TRAILING": "rtrim", "BOTH": "trim"}[side]
-        return varchar(f"nullif({name}({term.sql}, {quoted(characters)}), '')", term.size)
+        return varchar(non_empty(f"{name}({term.sql}, {quoted(characters)})"), term.size)
 
     def _extract(self, node: exp.Extract, block: Block) -> Term:
         only_args(node, "this", "expression")

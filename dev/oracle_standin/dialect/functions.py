@@ -24,6 +24,7 @@ from dev.oracle_standin.dialect.terms import (
     date,
     exact,
     integer,
+    non_empty,
     number_literal,
     quoted,
     varchar,
@@ -69,7 +70,7 @@ def _constant_text(e: Expressions, node: exp.Expr, block: Block, what: str) -> s
 
 
 def _not_empty(sql: str, size: int) -> Term:
-    return varchar(f"nullif({sql}, '')", size)
+    return varchar(non_empty(sql), size)
 
 
 # ---- nulls and choices
@@ -160,7 +161,7 @@ _cased("LOWER")
 @scalar("CONCAT", 2, 2)
 def _concat(e: Expressions, args: list[exp.Expr], block: Block, _node: exp.Expr) -> Term:
     left, right = e.text(args[0], block), e.text(args[1], block)
-    sql = f"nullif(coalesce({left.sql}, '') || coalesce({right.sql}, ''), '')"
+    sql = non_empty(f"coalesce({left.sql}, '') || coalesce({right.sql}, '')")
     size = left.size + right.size
     return varchar(f"ora_short({sql})" if size > MAX_TEXT else sql, size)
 
@@ -240,7 +241,7 @@ def _replace(e: Expressions, args: list[exp.Expr], block: Block, _node: exp.Expr
     text, search = e.text(args[0], block), e.text(args[1], block)
     new = e.text(args[2], block) if len(args) > 2 else None
     with_ = f"coalesce({new.sql}, '')" if new is not None else "''"
-    replaced = f"nullif(replace({text.sql}, {search.sql}, {with_}), '')"
+    replaced = non_empty(f"replace({text.sql}, {search.sql}, {with_})")
     size = text.size if new is None or new.size <= 1 else MAX_TEXT
     if search.is_nullable:
         replaced = f"(CASE WHEN {search.sql} IS NULL THEN {text.sql} ELSE {replaced} END)"

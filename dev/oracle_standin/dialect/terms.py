@@ -103,6 +103,14 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def non_empty(sql: str) -> str:
+    """Return a text that is NULL where it is empty.
+
+    Not DuckDB's nullif, which writes its argument out twice: nested ten deep it would stand there a thousand times.
+    """
+    return f"list_filter([{sql}], lambda each: each <> '')[1]"
+
+
 def text_literal(text: str) -> Term:
     """Return the term of ``'...'``; the empty text is NULL."""
     if not text:

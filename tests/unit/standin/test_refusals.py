@@ -200,3 +200,34 @@ def test_an_error_tells_no_value(session: DuckDBSession) -> None:
     error = refused(session, "SELECT ID FROM METERS WHERE NAME || 'Somchai' = 5")
     assert "alpha" not in str(error)
     assert "Somchai" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        " || ".join(["ID"] * 150),
+        "+".join(["ID"] * 100),
+        "TRIM(" * 40 + "NAME" + ")" * 40,
+        "(" * 40 + "ID" + ")" * 40,
+        "CASE " + " ".join(f"WHEN ID = {n} THEN {n}" for n in range(300)) + " END",
+    ],
+    ids=["concatenation", "sum", "trim", "brackets", "case"],
+)
+def test_a_long_expression_is_answered(reader: DuckDBSession, item: str) -> None:
+    assert len(ask(reader, f"SELECT {item} FROM METERS")) == 4
+
+
+@pytest.mark.parametrize(
+    "item",
+    ["GREATEST(" * 60 + "ID" + ", 1)" * 60, "+".join(["ID"] * 3000), "(" * 2000 + "ID" + ")" * 2000],
+    ids=["greatest", "sum", "brackets"],
+)
+def test_an_expression_without_measure_is_an_ora_error(reader: DuckDBSession, item: str) -> None:
+    assert refused(reader, f"SELECT {item} FROM METERS").code in (933, 3001)
+    assert len(ask(reader, "SELECT ID FROM METERS")) == 4
+
+
+def test_a_where_of_many_conditions_is_answered(reader: DuckDBSession) -> None:
+    for word in ("AND", "OR"):
+        conditions = f" {word} ".join(f"ID <> {n}" for n in range(10, 400))
+        assert len(ask(reader, f"SELECT ID FROM METERS WHERE {conditions}")) == 4
