@@ -16,10 +16,11 @@ DRIVER_VERSIONS := 26.1.0 4.0.2 3.4.2
 # The stand-in's own tests: those of the product's reader are for the pinned driver alone.
 DRIVER_TESTS := tests/oracle --ignore-glob='*/test_source_*' --confcutdir=tests/oracle
 PYTEST := $(PYTHON) -m pytest
+RUNNING := tests/flow tests/celery
 
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help env demo test test-unit test-celery test-drivers lint format bench up down lock
+.PHONY: help env demo test test-running test-the-rest test-unit test-celery test-drivers lint format bench up down lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,8 +41,15 @@ $(VENV)/.complete: requirements.txt requirements-dev.txt constraints.txt
 demo: env  ## load 22 branches from the Oracle stand-in in a real Airflow, then show where; DEMO_ARGS=--exit ends it
 	@exec $(PYTHON) -m dev.demo $(DEMO_ARGS)
 
+# Two processes side by side: those that start an Airflow wait much, the others compute.
 test: env  ## all tests, nothing skipped
-	$(PYTEST) $(TEST_ARGS) tests
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line test-running test-the-rest
+
+test-running: env  ## the tests with a real scheduler, and Celery's
+	$(PYTEST) -q $(TEST_ARGS) $(RUNNING)
+
+test-the-rest: env  ## all the others
+	$(PYTEST) -q $(TEST_ARGS) tests $(RUNNING:%=--ignore=%)
 
 test-unit: env  ## the tests of the domain, without Airflow or a database: seconds
 	$(PYTEST) $(TEST_ARGS) tests/unit
