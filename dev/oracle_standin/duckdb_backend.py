@@ -268,6 +268,9 @@ class DuckDBSession:
             made = translate(sql, types, environment, wide)
         except RecursionError:
             raise unimplemented("a statement nested this deep") from None
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            # A tree of a shape that nobody here has thought of: not answered, but no reason to lose the session.
+            raise unimplemented("this statement") from None
         with store.lock:
             store.translations[key] = made
             while len(store.translations) > _TRANSLATIONS:

@@ -14,7 +14,7 @@ from dev.oracle_standin.dialect.context import Block, Statement
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 from dev.oracle_standin.dialect.expressions import Expressions
 from dev.oracle_standin.dialect.names import Scope, Source, SourceColumn, StoredTable, identifier, invalid
-from dev.oracle_standin.dialect.parse import name_of, only_args, position_of
+from dev.oracle_standin.dialect.parse import name_of, only_args, position_of, sizes_of
 from dev.oracle_standin.dialect.queries import Queries
 from dev.oracle_standin.dialect.terms import (
     EXACT,
@@ -346,7 +346,7 @@ def _declared(name: str, kind: exp.Expr | None, node: exp.Expr) -> Column:  # no
     if not isinstance(kind, exp.DataType):
         raise ora(902, position=position_of(node))
     only_args(kind, "this", "expressions")
-    sizes = [str(parameter.this.this) for parameter in kind.expressions]
+    sizes = sizes_of(kind)
     if not all(size.isdigit() for size in sizes):
         raise unimplemented("this data type", position_of(node))
     match kind.this:

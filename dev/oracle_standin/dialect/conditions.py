@@ -57,6 +57,8 @@ class Conditions:
         :raises OracleError: ORA-00933 where an expression stands, ORA-03001 for what is not on the list.
         """
         translate = self._translators.get(type(node))
+        if not isinstance(node, exp.Expr):  # sqlglot leaves a gap where a condition is missing
+            raise ora(936)
         if translate is None:
             if self._e.is_value(node):
                 raise OracleError(920, "invalid relational operator", position_of(node))
@@ -144,7 +146,7 @@ class Conditions:
         return f"({low} AND {high})"
 
     def _like(self, node: exp.Expr, block: Block) -> str:
-        only_args(node, "this", "expression")
+        only_args(node, "this", "expression", "negate")
         escape = None
         like = node
         if isinstance(node, exp.Escape):
@@ -154,11 +156,12 @@ class Conditions:
             escape = str(node.expression.this)
             if len(escape) != 1:
                 raise ora(1425, position=position_of(node))
-        only_args(like, "this", "expression")
+        only_args(like, "this", "expression", "negate")
+        word = "NOT LIKE" if like.args.get("negate") else "LIKE"
         subject, pattern = self._e.text(like.this, block), self._e.text(like.expression, block)
         if escape is None:
-            return f"({subject.sql} LIKE {pattern.sql})"
-        return f"({subject.sql} LIKE ora_pattern({pattern.sql}, {quoted(escape)}) ESCAPE {quoted(escape)})"
+            return f"({subject.sql} {word} {pattern.sql})"
+        return f"({subject.sql} {word} ora_pattern({pattern.sql}, {quoted(escape)}) ESCAPE {quoted(escape)})"
 
     def _in(self, node: exp.In, block: Block) -> str:
         only_args(node, "this", "expressions", "query")

@@ -20,6 +20,7 @@ _MESSAGES = {
     918: "column ambiguously defined",
     922: "missing or invalid option",
     923: "FROM keyword not found where expected",
+    925: "missing INTO keyword",
     926: "missing VALUES keyword",
     932: "inconsistent datatypes: expected {} got {}",
     933: "SQL command not properly ended",

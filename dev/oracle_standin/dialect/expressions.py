@@ -19,7 +19,7 @@ from dev.oracle_standin.dialect.context import Block, QueryTranslator, Statement
 from dev.oracle_standin.dialect.conversions import Conversions
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 from dev.oracle_standin.dialect.function_names import AGGREGATES, UNBUILT_FUNCTIONS
-from dev.oracle_standin.dialect.parse import only_args, position_of
+from dev.oracle_standin.dialect.parse import only_args, position_of, sizes_of
 from dev.oracle_standin.dialect.terms import (
     EXACT,
     INTEGER,
@@ -113,6 +113,8 @@ class Expressions(Conversions):
         :raises OracleError: what Oracle raises, or ORA-03001 and ORA-00933 for what is not on the list.
         """
         translate = self._values.get(type(node))
+        if not isinstance(node, exp.Expr):  # sqlglot leaves a gap where an expression is missing
+            raise ora(936)
         if translate is None:
             code = 936 if isinstance(node, exp.Star) else 933
             if self._conditions.is_condition(node) or isinstance(node, (exp.Star, exp.Alias, exp.Tuple)):
@@ -356,7 +358,7 @@ class Expressions(Conversions):
         only_args(node, "this", "to")
         target = node.args["to"]
         only_args(target, "this", "expressions")
-        sizes = [str(parameter.this.this) for parameter in target.expressions]
+        sizes = sizes_of(target)
         if not all(size.isdigit() for size in sizes):
             raise unimplemented("this CAST", position_of(node))
         term = self.value(node.this, block)

@@ -100,8 +100,8 @@ class _Parser(OracleParser):
     }
     FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
         "CAST": lambda self: self.marked_cast(),
-        "EXTRACT": lambda self: self._parse_extract(),
-        "TRIM": lambda self: self._parse_trim(),
+        "EXTRACT": lambda self: self._closed(self._parse_extract()),
+        "TRIM": lambda self: self._closed(self._parse_trim()),
     }
     PLACEHOLDER_PARSERS: ClassVar[dict[Any, Any]] = {TokenType.COLON: lambda self: self.bind()}
     TYPE_LITERAL_PARSERS: ClassVar[dict[Any, Any]] = {
@@ -136,7 +136,7 @@ class _Parser(OracleParser):
         """Read CAST(...), and remember that it was written so."""
         node: exp.Expr = self._parse_cast(True)
         node.meta["is_written"] = True
-        return node
+        return self._closed(node)
 
     def dated(self, name: str, literal: exp.Expr) -> exp.Expr:
         """Read DATE '...' and TIMESTAMP '...'."""
@@ -167,6 +167,127 @@ class _Parser(OracleParser):
         alias = super()._parse_table_alias(*args, **kwargs)
         return alias if isinstance(alias, exp.TableAlias) else None
 
+    def _warn_unsupported(self) -> None:
+        """Say nothing: sqlglot would write the statement, with the values in it, to the log."""
+
+    # sqlglot reads more than Oracle has, and passes over words that are missing; what follows does neither.
+
+    def _closed(self, node: exp.Expr) -> exp.Expr:
+        if not self._match(TokenType.R_PAREN, advance=False):
+            self._refuse(907, self._curr or self._prev)
+        return node
+
+    def _require(self, *words: str, code: int = 905) -> None:
+        if not self._match_texts(words):
+            self._refuse(code, self._curr or self._prev)
+
+    def _parse_case(self) -> exp.Expr | None:
+        subject = None if self._match(TokenType.WHEN, advance=False) else self._parse_disjunction()
+        branches: list[exp.Expr] = []
+        while self._match(TokenType.WHEN):
+            condition = self._parse_disjunction()
+            self._require("THEN")
+            branches.append(exp.If(this=condition, true=self._parse_disjunction()))
+        default = self._parse_disjunction() if self._match(TokenType.ELSE) else None
+        self._require("END")
+        if not branches or any(branch.args.get(key) is None for branch in branches for key in ("this", "true")):
+            self._refuse(936, self._prev)
+        return exp.Case(this=subject, ifs=branches, default=default)
+
+    def _parse_between(self, this: exp.Expr | None) -> exp.Between:
+        low = self._parse_bitwise()
+        self._require("AND")
+        high = self._parse_bitwise()
+        if low is None or high is None:
+            self._refuse(936, self._curr or self._prev)
+        return exp.Between(this=this, low=low, high=high)
+
+    def _parse_trim(self) -> exp.Trim:
+        side = self._prev.text.upper() if self._match_texts(("LEADING", "TRAILING", "BOTH")) else None
+        first = None if self._match(TokenType.FROM, advance=False) else self._parse_bitwise()
+        if self._match(TokenType.FROM):
+            return exp.Trim(this=self._parse_bitwise(), expression=first, position=side)
+        if side:
+            self._refuse(905, self._curr or self._prev)
+        return exp.Trim(this=first)
+
+    def _parse_extract(self) -> exp.Extract:
+        field = self._parse_var(any_token=True)
+        if not self._match(TokenType.FROM):
+            self._refuse(905, self._curr or self._prev)
+        return exp.Extract(this=field, expression=self._parse_bitwise())
+
+    def _parse_alias(self, this: exp.Expr | None, explicit: bool = False) -> exp.Expr | None:
+        says_as = self._match(TokenType.ALIAS, advance=False)
+        node: exp.Expr | None = super()._parse_alias(this, explicit)
+        if says_as and not isinstance(node, exp.Alias):
+            self._refuse(923, self._prev)
+        return node
+
+    def _parse_partition_by(self) -> list[exp.Expr]:
+        says_partition = self._match(TokenType.PARTITION_BY, advance=False)
+        members: list[exp.Expr] = super()._parse_partition_by()
+        if says_partition and not members:
+            self._refuse(936, self._curr)
+        return members
+
+    def _parse_limit(self, this: exp.Expr | None = None, *args: Any, **kwargs: Any) -> exp.Expr | None:  # noqa: ANN401
+        start = self._index
+        if self._match(TokenType.LIMIT, advance=False) and not (args or kwargs):
+            self._refuse(933, self._curr)
+        if args or kwargs or not self._match(TokenType.FETCH):
+            return this
+        self._require("FIRST", "NEXT")
+        count = None if self._match_texts(("ROW", "ROWS"), advance=False) else self._parse_term()
+        if self._match(TokenType.PERCENT):
+            self._refuse(3001, self._prev)
+        self._require("ROW", "ROWS")
+        with_ties = not self._match_text_seq("ONLY")
+        if with_ties and not self._match_text_seq("WITH", "TIES"):
+            self._refuse(905, self._curr or self._prev)
+        options = exp.LimitOptions(rows=True, with_ties=with_ties)
+        return self._placed(start, exp.Fetch(direction="FIRST", count=count, limit_options=options))
+
+    def _parse_offset(self, this: exp.Expr | None = None) -> exp.Expr | None:
+        start = self._index
+        if not self._match(TokenType.OFFSET):
+            return this
+        count = self._parse_term()
+        self._require("ROW", "ROWS")
+        return self._placed(start, exp.Offset(expression=count))
+
+    def _placed(self, start: int, node: exp.Expr | None) -> exp.Expr | None:
+        if node is not None:
+            node.meta["at"] = start
+        return node
+
+    def _parse_where(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - sqlglot's own
+        start = self._index - 1
+        return self._placed(start, super()._parse_where(*args, **kwargs))
+
+    def _parse_group(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        start = self._index - 1
+        return self._placed(start, super()._parse_group(*args, **kwargs))
+
+    def _parse_having(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        start = self._index - 1
+        return self._placed(start, super()._parse_having(*args, **kwargs))
+
+    def _parse_order(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        start = self._index - 1
+        return self._placed(start, super()._parse_order(*args, **kwargs))
+
+    def _parse_query_modifiers(self, this: Any) -> Any:  # noqa: ANN401
+        node = super()._parse_query_modifiers(this)
+        if isinstance(node, exp.Expr):
+            last = -1
+            for keys in (("where",), ("group", "having"), ("order",), ("offset",), ("limit",)):
+                places = [clause.meta.get("at", -1) for key in keys if (clause := node.args.get(key)) is not None]
+                if any(place < last for place in places):
+                    self._refuse(933, self._tokens[max(last, 0)])
+                last = max([last, *places])
+        return node
+
     def _refuse(self, code: int, token: Token | None) -> NoReturn:
         raise _SyntaxError("", code, token.start if token else 0)
 
@@ -188,6 +309,32 @@ class _Dialect(Oracle):
 _DIALECT = _Dialect()
 
 
+def _check_sequences(tokens: Sequence[Token]) -> None:
+    """Refuse what sqlglot would read although Oracle does not: INSERT without INTO, NOT NULL without IS, odd frames."""
+    words = [token.text.upper() for token in tokens]
+    if words[0] == "INSERT" and words[1:2] != ["INTO"]:
+        raise ora(925, position=tokens[min(1, len(tokens) - 1)].start)
+    for index, word in enumerate(words):
+        following = words[index + 1] if index + 1 < len(words) else ""
+        if tokens[index].token_type in _LITERALS or tokens[index].token_type == TokenType.IDENTIFIER:
+            continue
+        if word in ("ISNULL", "NOTNULL"):
+            raise ora(933, position=tokens[index].start)
+        if word == "NOT" and words[0] != "CREATE":
+            is_wrong = following == "IS" or (following == "NULL" and words[index - 1] != "IS")
+            if is_wrong:
+                raise ora(936, position=tokens[index + 1].start)
+        if word in ("ROWS", "RANGE") and following in ("BETWEEN", "UNBOUNDED", "CURRENT"):
+            _check_frame(words[index + 1 :], tokens[index].start)
+
+
+def _check_frame(words: Sequence[str], position: int) -> None:
+    frame = words[: words.index(")")] if ")" in words else words
+    is_between = frame[0] == "BETWEEN"
+    if frame.count("BETWEEN") != int(is_between) or frame.count("AND") != int(is_between):
+        raise ora(905, position=position)
+
+
 def parse(sql: str) -> Statement:
     """Parse one query, DML or DDL statement.
 
@@ -198,6 +345,7 @@ def parse(sql: str) -> Statement:
     clean = without_hints(sql)
     tokens = tokenize(clean)
     _check_tokens(clean, tokens)
+    _check_sequences(tokens)
     try:
         trees = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, clean)
     except _SyntaxError as error:
@@ -205,6 +353,8 @@ def parse(sql: str) -> Statement:
             token.token_type == TokenType.FROM for token in tokens if token.start <= error.position
         )
         code = 923 if error.code == 933 and is_before_from else error.code
+        if code == 3001:
+            raise unimplemented("PERCENT", error.position) from None
         raise ora(code, position=error.position) from None
     except (ParseError, RecursionError):
         raise ora(933) from None
@@ -340,6 +490,18 @@ def heading(source: str, span: tuple[int, int]) -> str:
 
 def _packed(text: str) -> str:
     return "".join(text.split()).upper()
+
+
+def sizes_of(data_type: exp.Expr) -> list[str]:
+    """Return the numbers in the brackets of a data type; ``CHAR`` and ``BYTE`` may follow one.
+
+    :raises OracleError: ORA-00907.
+    """
+    for parameter in data_type.expressions:
+        unit = parameter.args.get("expression")
+        if unit is not None and str(unit.this).upper() not in ("CHAR", "BYTE"):
+            raise ora(907, position=position_of(data_type))
+    return [str(parameter.this.this) for parameter in data_type.expressions]
 
 
 def only_args(node: exp.Expr, *allowed: str) -> None:

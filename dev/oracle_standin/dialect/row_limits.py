@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from dev.oracle_standin.dialect.binds import CountBind, row_count
 from dev.oracle_standin.dialect.context import Block, Statement
-from dev.oracle_standin.dialect.errors import ora, unimplemented
+from dev.oracle_standin.dialect.errors import unimplemented
 from dev.oracle_standin.dialect.expressions import Expressions
 from dev.oracle_standin.dialect.names import Scope
 from dev.oracle_standin.dialect.parse import only_args, position_of
@@ -54,13 +54,8 @@ class RowLimits:
         return any(_is_rownum(found) for part in parts for found in part.walk(prune=lambda n: isinstance(n, exp.Query)))
 
     def limit(self, node: exp.Query, block: Block) -> Limit:
-        """Translate FETCH and OFFSET.
-
-        :raises OracleError: ORA-00933 for LIMIT, which Oracle does not have.
-        """
+        """Translate FETCH and OFFSET."""
         limit, offset = node.args.get("limit"), node.args.get("offset")
-        if limit is not None and not isinstance(limit, exp.Fetch):
-            raise ora(933, position=max(0, self._statement.source.upper().rfind("LIMIT")))
         skipped = None
         if offset is not None:
             only_args(offset, "expression")

@@ -67,6 +67,28 @@ def test_a_refusal_says_where(reader: DuckDBSession, sql: str, code: int, positi
         ("SELECT NVL(ID,) FROM METERS", 936),
         ("SELECT _ID FROM METERS", 911),
         ("SELECT " + "A" * 129 + " FROM DUAL", 972),
+        ("SELECT ID FROM METERS WHERE ID BETWEEN 1 2", 905),
+        ("SELECT CASE WHEN ID = 1 2 END FROM METERS", 905),
+        ("SELECT CASE WHEN ID = 1 THEN 2 FROM METERS", 905),
+        ("SELECT CASE ID END FROM METERS", 936),
+        ("SELECT ID FROM METERS WHERE NAME NOT NULL", 936),
+        ("SELECT ID FROM METERS WHERE NAME ISNULL", 933),
+        ("SELECT ID FROM METERS ORDER BY ID WHERE ID = 1", 933),
+        ("SELECT FLAG FROM METERS GROUP BY FLAG WHERE ID = 1", 933),
+        ("SELECT ID FROM METERS FETCH FIRST 1 ROWS ONLY ORDER BY ID", 933),
+        ("SELECT ID FROM METERS OFFSET 1 FETCH NEXT 1 ROWS ONLY", 933),
+        ("SELECT ID FROM METERS FETCH 1 ROWS ONLY", 905),
+        ("SELECT ID FROM METERS FETCH FIRST 1 ROWS", 905),
+        ("SELECT NVL(ID, 1 AS) FROM METERS", 923),
+        ("SELECT TRIM(NAME, 'x') FROM METERS", 907),
+        ("SELECT TRIM(LEADING 'x' FROM) FROM METERS", 936),
+        ("SELECT EXTRACT(YEAR, READ_AT) FROM METERS", 905),
+        ("SELECT CAST(ID AS NUMBER(5 2)) FROM METERS", 907),
+        ("SELECT CAST(ID AS NUMBER FROM METERS", 907),
+        ("SELECT SUM(ID) OVER (PARTITION BY ORDER BY ID) FROM METERS", 936),
+        ("SELECT SUM(ID) OVER (ORDER BY ID ROWS UNBOUNDED PRECEDING AND CURRENT ROW) FROM METERS", 905),
+        ("SELECT ID FROM METERS WHERE NOT BETWEEN 2 AND 3", 936),
+        ("INSERT CODES (ID) VALUES (1)", 925),
         ("", 900),
         ("HELLO", 900),
     ],
@@ -231,3 +253,16 @@ def test_a_where_of_many_conditions_is_answered(reader: DuckDBSession) -> None:
     for word in ("AND", "OR"):
         conditions = f" {word} ".join(f"ID <> {n}" for n in range(10, 400))
         assert len(ask(reader, f"SELECT ID FROM METERS WHERE {conditions}")) == 4
+
+
+def test_a_statement_that_nobody_understands_reaches_no_log(
+    reader: DuckDBSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    for sql in (
+        "CREATE TABLE Somchai x",
+        "ALTER TABLE METERS ADD Somchai NUMBER",
+        "DROP Somchai",
+        "INSERT INTO (Somchai)",
+    ):
+        refused(reader, sql)
+    assert "Somchai" not in caplog.text
