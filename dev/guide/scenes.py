@@ -66,7 +66,8 @@ def _a_pool_that_does_not_exist(scene: Play) -> None:
     """The cohorts are chosen, once the pool that ORACLE_POOL names exists."""
     stage, october = scene.stage, october_of(fiscal_year_of(scene.months[0]))
     first = datetime(int(october[:4]), int(october[4:]), 1, tzinfo=BANGKOK)
-    stage.api.backfill(YEARLY, first, datetime.now(BANGKOK))
+    stage.api.backfill(YEARLY, first, datetime.now(BANGKOK))  # first, so that the latest run is not scheduled besides
+    stage.api.set_paused(YEARLY, False)
     (run, *_) = _runs(stage, YEARLY)
     wait_until(lambda: _count(stage, run, "scheduled") == len(BRANCHES), _BACKFILL_TIMEOUT_S, "waiting branches", 1)
     scene.pages.show_branches(YEARLY, run, "capture_cohort", "Scheduled")
@@ -81,6 +82,7 @@ def _a_pool_that_does_not_exist(scene: Play) -> None:
 
 def _months_that_were_never_loaded(scene: Play) -> None:
     """The freshness DAG finds months that are due and not in."""
+    scene.stage.api.set_paused(FRESHNESS, False)
     run = scene.stage.run(FRESHNESS)
     said = scene.stage.api.xcom(FRESHNESS, run.run_id, "find_overdue", key="freshness")["sentences"]
     scene.stage.expect("months were never loaded", str(said[0]), "not loaded for any branch")
@@ -89,21 +91,23 @@ def _months_that_were_never_loaded(scene: Play) -> None:
 
 
 def _a_backfill(scene: Play) -> None:
-    """Four months are backfilled by the dialog."""
-    first, last = scene.months[-7], scene.months[-4]
+    """The latest month is loaded by its schedule, four more are backfilled by the dialog; the example follows."""
+    stage = scene.stage
+    for dag_id in (CONSUMER, MONTHLY):
+        stage.api.set_paused(dag_id, False)
+    wait_until(lambda: _are_finished(stage, MONTHLY, 1), _BACKFILL_TIMEOUT_S, "the scheduled run", 1)
     scene.pages.show_form(MONTHLY)
-    scene.pages.choose_backfill(_first_day(first), _last_day(last), 4)
+    scene.pages.choose_backfill(_first_day(scene.months[-7]), _last_day(scene.months[-4]), 4)
     scene.pages.take_picture("backfill-form")
     scene.pages.confirm("Run Backfill")
-    stage = scene.stage
-    wait_until(lambda: _are_finished(stage, MONTHLY, 4), _BACKFILL_TIMEOUT_S, "the backfill", 1)
+    wait_until(lambda: _are_finished(stage, MONTHLY, 5), _BACKFILL_TIMEOUT_S, "the backfill", 1)
     _require_success(stage, MONTHLY)
     loaded = stage.database.execute(
         "SELECT DISTINCT year_month FROM bm_loaded_months WHERE is_own_year AND dag_id = %s ORDER BY 1", [MONTHLY]
     ).fetchall()
-    if [ym for (ym,) in loaded] != list(scene.months[-7:-3]):
+    if [ym for (ym,) in loaded] != [*scene.months[-7:-3], scene.months[-1]]:
         raise SceneError(f"the backfill loaded {loaded}")
-    wait_until(lambda: _are_finished(stage, CONSUMER, 4), _BACKFILL_TIMEOUT_S, "a run of the example for each month", 1)
+    wait_until(lambda: _are_finished(stage, CONSUMER, 5), _BACKFILL_TIMEOUT_S, "a run of the example for each month", 1)
     _require_success(stage, CONSUMER)
     scene.pages.show_dag(MONTHLY, "runs")
     scene.pages.take_picture("runs", height=640)

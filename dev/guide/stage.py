@@ -231,7 +231,6 @@ def opened_stage(directory: Path, last_month: Ym, tell: Callable[[str], None]) -
             "TASK_TIMEOUT_S": str(_TASK_TIMEOUT_S),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
         },
-        is_scheduling=False,
         parallelism=6,
     )
     with (
@@ -239,8 +238,6 @@ def opened_stage(directory: Path, last_month: Ym, tell: Callable[[str], None]) -
         StandinControl(control_port) as control,
         psycopg.connect(stack.data_dsn, autocommit=True) as database,
     ):
-        for dag_id in (YEARLY, MONTHLY, FRESHNESS, CONSUMER):
-            stack.airflow.api.set_paused(dag_id, False)
         yield Stage(stack, control, database)
 
 
