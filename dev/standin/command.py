@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """
     arguments = parse_arguments(words)
     try:
+        if arguments.export is None:
+            _check_addresses(arguments)
         with (
             _ending_on_signals(),
             billing_database(
@@ -65,6 +68,22 @@ def main(words: Sequence[str] | None = None) -> int:
         _tell(str(failure))
         return 1
     return 0
+
+
+def _check_addresses(arguments: Arguments) -> None:
+    """Say at once, and not after the data are made, that an address cannot be had."""
+    addresses = [(arguments.host, arguments.port), ("127.0.0.1", arguments.control_port or 0)]
+    for host, port in addresses:
+        try:
+            socket.create_server((host, port)).close()
+        except OSError as failure:
+            raise _cannot_listen(host, port, failure) from None
+
+
+def _cannot_listen(host: str, port: int, failure: OSError) -> CommandError:
+    if failure.errno == errno.EADDRINUSE:
+        return CommandError(f"port {port} on {host} is in use; name another, or 0 for a free one")
+    return CommandError(f"cannot listen on {host}:{port}: {failure.strerror}")
 
 
 async def _serve(connection: duckdb.DuckDBPyConnection, arguments: Arguments) -> None:
@@ -100,9 +119,7 @@ async def _listen(listener: StandinServer | ControlPort, host: str) -> None:
     try:
         await listener.start()
     except OSError as failure:
-        if failure.errno == errno.EADDRINUSE:
-            raise CommandError(f"port {asked} on {host} is in use; name another, or 0 for a free one") from None
-        raise CommandError(f"cannot listen on {host}:{asked}: {failure.strerror}") from None
+        raise _cannot_listen(host, asked, failure) from None
 
 
 def _export(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
