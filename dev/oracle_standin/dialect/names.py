@@ -148,6 +148,10 @@ class Scope:
         columns = [c for source in chosen for c in source.columns]
         if qualifier and any(column.is_hidden for column in columns):
             raise unimplemented("t.* of a table joined with USING", position_of(node))
+        for source in chosen:
+            names = [column.name for column in source.columns if not column.is_hidden]
+            if len(set(names)) < len(names):
+                raise ora(918, position=position_of(node))
         return [column for column in columns if not column.is_hidden]
 
 

@@ -302,8 +302,23 @@ class _Parser(OracleParser):
         return items
 
 
+_OTHERS = """
+ANTI ASOF DESCRIBE FALSE GLOB ILIKE LATERAL OVERLAPS PARTITIONED_BY QUALIFY RECURSIVE REGEXP RLIKE SEMI TABLESAMPLE TRUE
+UNCACHE XOR
+"""
+_OTHERS_KEYWORDS = frozenset(_OTHERS.split())
+"""Words that mean something in other databases, and name columns, tables and aliases in Oracle."""
+
+
 class _Dialect(Oracle):
     Parser = _Parser
+
+    class Tokenizer(Oracle.Tokenizer):
+        """Oracle's words only."""
+
+        KEYWORDS: ClassVar[dict[str, Any]] = {
+            word: kind for word, kind in Oracle.Tokenizer.KEYWORDS.items() if word not in _OTHERS_KEYWORDS
+        }
 
 
 _DIALECT = _Dialect()

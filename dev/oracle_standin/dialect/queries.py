@@ -125,6 +125,7 @@ class Queries:
         limit = self._limits.limit(node, Block(Scope(outer)))
         if limit.with_ties:
             raise unimplemented("WITH TIES of a set operation", position_of(node))
+        _check_names_of_limited(node, left.names, position_of(node))
         shown = [_output(term) for term in columns] if is_output else [term.sql for term in columns]
         sql = f"SELECT {_listed(shown)} FROM ({union}) AS {alias}{_order_by(order)}{limit.sql}"
         return Subquery(sql, left.names, tuple(terms))
@@ -244,6 +245,7 @@ class Queries:
     ) -> Subquery:
         terms = tuple(replace(item.term, constant=None, bind=None, is_literal=False) for item in items)
         names = tuple(item.name for item in items)
+        _check_names_of_limited(node, names, position_of(node))
         raw = [item.term.sql for item in items]
         is_distinct = node.args.get("distinct") is not None
         order = self._order(node, items, block, is_distinct=is_distinct)
@@ -322,6 +324,12 @@ class Queries:
                 if own and set(own) != meant:
                     raise unimplemented("a name that is both an alias and a column, in ORDER BY", position_of(column))
         del aliases
+
+
+def _check_names_of_limited(node: exp.Query, names: tuple[str, ...], position: int) -> None:
+    """Refuse a name that comes twice where FETCH or OFFSET stands: Oracle makes an inline view of such a query."""
+    if (node.args.get("limit") or node.args.get("offset")) and len(set(names)) < len(names):
+        raise ora(918, position=position)
 
 
 def _grouping_parts(node: exp.Select) -> list[exp.Expr]:

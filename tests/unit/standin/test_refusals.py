@@ -28,6 +28,7 @@ from tests.unit.standin.asking import ask, change, refused
         ("UPDATE NO_SUCH SET A = 1", 942, 7),
         ("INSERT INTO METERS (ID, NO_SUCH) VALUES (1, 2)", 904, 24),
         ("DELETE FROM NO_SUCH", 942, 12),
+        ("SELECT TRUE FROM DUAL", 904, 7),
     ],
 )
 def test_a_refusal_says_where(reader: DuckDBSession, sql: str, code: int, position: int) -> None:
@@ -54,7 +55,12 @@ def test_a_refusal_says_where(reader: DuckDBSession, sql: str, code: int, positi
         ("SELECT a.ID FROM METERS a JOIN CODES", 905),
         ("SELECT DISTINCT ID FROM METERS ORDER BY NAME", 1791),
         ("SELECT ID x, NAME x FROM METERS ORDER BY x", 960),
-        ("SELECT TRUE FROM DUAL", 904),
+        ("SELECT ID, NAME, ID FROM METERS FETCH FIRST 1 ROW ONLY", 918),
+        ("SELECT m.*, c.* FROM METERS m, CODES c OFFSET 1 ROW", 918),
+        ("SELECT ID, ID FROM METERS UNION ALL SELECT ID, ID FROM CODES FETCH FIRST 1 ROW ONLY", 918),
+        ("SELECT * FROM (SELECT * FROM METERS m, CODES c)", 918),
+        ("WITH v AS (SELECT ID, ID FROM METERS) SELECT v.* FROM v", 918),
+        ("SELECT * FROM (SELECT ID, ID FROM METERS) WHERE ROWNUM = 1", 918),
         ("SELECT ID = 1 FROM METERS", 933),
         ("SELECT ID FROM METERS WHERE ID", 920),
         ("SELECT ID::INTEGER FROM METERS", 911),
