@@ -118,7 +118,7 @@ CREATE TABLE bm_adopted_aside (
     set_aside_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT bm_adopted_aside_pkey PRIMARY KEY (id),
     CONSTRAINT bm_adopted_aside_reason_check CHECK (
-        reason IN ('bad_key', 'bad_month', 'bad_fiscal_year', 'invented_zero', 'same_key'))
+        reason IN ('bad_key', 'bad_month', 'bad_fiscal_year', 'bad_number', 'invented_zero', 'same_key'))
 );
 
 COMMENT ON TABLE bm_adopted_aside IS
@@ -126,7 +126,7 @@ COMMENT ON TABLE bm_adopted_aside IS
 COMMENT ON COLUMN bm_adopted_aside.id IS 'Order in which rows were set aside; no other meaning.';
 COMMENT ON COLUMN bm_adopted_aside.table_name IS 'Table that the row stood in.';
 COMMENT ON COLUMN bm_adopted_aside.reason IS
-    'bad_key: no branch or customer code; bad_month: a month that is not YYYYMM; bad_fiscal_year: no year; invented_zero: usage and meter count 0 without a service unit, written where there was no bill; same_key: another row of the same key was kept.';
+    'bad_key: no branch or customer code; bad_month: a month that is not YYYYMM; bad_fiscal_year: no year; bad_number: not a number or infinite; invented_zero: usage and meter count 0 without a service unit, written where there was no bill; same_key: another row of the same key was kept.';
 COMMENT ON COLUMN bm_adopted_aside.row_as_it_was IS 'The whole row, columns by name; numbers exact.';
 COMMENT ON COLUMN bm_adopted_aside.set_aside_at IS 'When the database was adopted.';
 
@@ -310,6 +310,8 @@ BEGIN
             WHERE coalesce(rtrim(branch_code), '') = '' OR coalesce(rtrim(cust_code), '') = ''
                OR coalesce(rtrim(year_month), '') !~ '^(19|2[01])[0-9]{2}(0[1-9]|1[0-2])$'
                OR rtrim(debt_ym) !~ '^([0-9]{4}(0[1-9]|1[0-2]))?$'
+               OR 'NaN' IN (average, present_meter_count, present_water_usg)
+               OR 'Infinity' IN (abs(average), abs(present_meter_count), abs(present_water_usg))
             RETURNING *
         )
         INSERT INTO bm_adopted_aside (table_name, reason, row_as_it_was)
@@ -317,6 +319,8 @@ BEGIN
             'bm_meter_details',
             CASE
                 WHEN coalesce(rtrim(branch_code), '') = '' OR coalesce(rtrim(cust_code), '') = '' THEN 'bad_key'
+                WHEN 'NaN' IN (average, present_meter_count, present_water_usg)
+                  OR 'Infinity' IN (abs(average), abs(present_meter_count), abs(present_water_usg)) THEN 'bad_number'
                 ELSE 'bad_month'
             END,
             to_jsonb(gone)

@@ -42,10 +42,15 @@ def load_branches(environment: Mapping[str, str], path: Path = BRANCHES_FILE) ->
     codes_text = environment.get(BRANCHES_SETTING, "").strip()
     if not codes_text:
         return read_branches(path)
-    codes = [code for code in _SEPARATORS.split(codes_text) if code]
+    codes = split_codes(codes_text)
     _check_codes(codes, BRANCHES_SETTING)
     names = {branch.code: branch.name for branch in read_branches(path)} if path.exists() else {}
     return tuple(Branch(code, names.get(code, "")) for code in codes)
+
+
+def split_codes(text: str) -> list[str]:
+    """Return codes that are divided by commas, semicolons or blanks."""
+    return [code for code in _SEPARATORS.split(text) if code]
 
 
 def read_branches(path: Path) -> tuple[Branch, ...]:

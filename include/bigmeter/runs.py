@@ -9,6 +9,8 @@ from typing import Literal
 from include.bigmeter import schedule
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.periods import (
+    BUDDHIST_OFFSET_YEARS,
+    FIRST_BUDDHIST_YEAR,
     Ym,
     add_months,
     dashed,
@@ -61,7 +63,7 @@ def resolve_month(
 
     :param ym: the form's month, in either era; None takes the run's own: the month before the one in which its data
         interval ends, for a run without one the month of the latest tick that is due.
-    :param cohort_fiscal_year: the fiscal year whose cohort is followed; None takes the month's own.
+    :param cohort_fiscal_year: the fiscal year whose cohort is followed, in either era; None takes the month's own.
     :raises ConfigError: for a month that is none or in the future, for ``ym`` in a backfill, and for a manual run
         dated on a tick, which would load the month before the one that lists show for that date.
     """
@@ -83,7 +85,7 @@ def resolve_month(
         month = schedule.month_of_tick(tick.astimezone(timezone))
     return MonthRequest(
         ym=month,
-        cohort_fiscal_year=cohort_fiscal_year if cohort_fiscal_year is not None else fiscal_year_of(month),
+        cohort_fiscal_year=fiscal_year_of(month) if cohort_fiscal_year is None else _cohort_year(cohort_fiscal_year),
         warning=_refuse_future(month, clock.run_after.astimezone(timezone), "ym"),
     )
 
@@ -123,6 +125,13 @@ def refuse_frozen(request: CohortRequest, *, has_cohort: bool, is_recapture: boo
             f"debt_ym: the cohort of {request.fiscal_year} exists and {dashed(request.ym)} is no October;"
             " give the October, or tick recapture to replace the cohort"
         )
+
+
+def _cohort_year(given: int) -> int:
+    year = given - BUDDHIST_OFFSET_YEARS if given >= FIRST_BUDDHIST_YEAR else given
+    if not 2000 <= year <= 2200:
+        raise ConfigError(f"cohort_fiscal_year: {given} is no fiscal year of a cohort; write one such as 2026 or 2569")
+    return year
 
 
 def _refuse_in_backfill(clock: RunClock, parameter: str) -> None:

@@ -58,6 +58,18 @@ def require_once_a_month(cron: str, setting: str) -> None:
         expected = add_months(expected, 1)
 
 
+def require_once_a_year(cron: str, setting: str) -> None:
+    """Check that a five-field expression fires exactly once in each calendar year.
+
+    :raises ConfigError: if it fires more or less often.
+    """
+    tick = datetime(2020, 1, 1, tzinfo=UTC) - timedelta(seconds=1)
+    for year in range(2020, 2020 + _WATCHED_YEARS):
+        tick = next_tick(cron, ZoneInfo("UTC"), tick)
+        if tick.year != year:
+            raise ConfigError(f"{setting}: {cron!r} does not fire once in each year; name one day, month and time")
+
+
 def zone(name: str, setting: str = "TIMEZONE") -> ZoneInfo:
     """Return the time zone of a setting.
 

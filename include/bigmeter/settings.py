@@ -51,9 +51,11 @@ class ScheduleSettings:
         schedule.zone(timezone)
         monthly = schedule.to_five_fields(_text(environment, "CRON_MONTHLY", DEFAULT_CRON_MONTHLY), "CRON_MONTHLY")
         schedule.require_once_a_month(monthly, "CRON_MONTHLY")
+        yearly = schedule.to_five_fields(_text(environment, "CRON_YEARLY", DEFAULT_CRON_YEARLY), "CRON_YEARLY")
+        schedule.require_once_a_year(yearly, "CRON_YEARLY")
         return cls(
             timezone=timezone,
-            cron_yearly=schedule.to_five_fields(_text(environment, "CRON_YEARLY", DEFAULT_CRON_YEARLY), "CRON_YEARLY"),
+            cron_yearly=yearly,
             cron_monthly=monthly,
             sync_concurrency=_whole(environment, "SYNC_CONCURRENCY", 4, 1, 1000),
             task_timeout_s=_task_timeout_s(environment),
@@ -122,13 +124,15 @@ class LoadSettings:
         :param batch_size: a form's or the command line's own; it wins over ``BATCH_SIZE``.
         :raises ConfigError: naming the variable that is wrong.
         """
+        batch_setting = "BATCH_SIZE"
         if batch_size is not None:
-            environment = {**environment, "BATCH_SIZE": str(batch_size)}
+            batch_setting = "batch_size"
+            environment = {**environment, batch_setting: str(batch_size)}
         era = _text(environment, "DEBT_YM_ERA", "buddhist").lower()
         if era not in {"buddhist", "gregorian"}:
             raise ConfigError(f"DEBT_YM_ERA: {era!r} is no era; write buddhist or gregorian")
         return cls(
-            batch_size=_whole(environment, "BATCH_SIZE", DEFAULT_BATCH_SIZE, 1, MAX_BATCH_SIZE),
+            batch_size=_whole(environment, batch_setting, DEFAULT_BATCH_SIZE, 1, MAX_BATCH_SIZE),
             cohort_size=_whole(environment, "COHORT_SIZE", 200, 1, 100_000),
             debt_ym_era=cast(Era, era),
             min_reported_share=_share(environment, "MIN_REPORTED_SHARE", 0.8),

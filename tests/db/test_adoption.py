@@ -285,6 +285,8 @@ def test_malformed_rows_go_aside_and_blanks_are_cut_from_codes_and_months(old: P
         a_detail(7, branch_code=""),
         a_detail(8, debt_ym=""),
         a_detail(9, created_at=None),
+        a_detail(10, Decimal("NaN")),
+        a_detail(11, average=Decimal("-Infinity")),
     )
     insert(
         old,
@@ -311,6 +313,7 @@ def test_malformed_rows_go_aside_and_blanks_are_cut_from_codes_and_months(old: P
             ("bm_custcode_init", "same_key"): 1,
             ("bm_meter_details", "bad_key"): 2,
             ("bm_meter_details", "bad_month"): 4,
+            ("bm_meter_details", "bad_number"): 2,
             ("bm_meter_details", "same_key"): 1,
         },
         months=1,

@@ -87,4 +87,6 @@ def test_a_cohort_much_smaller_than_last_years_is_refused(own_billing: Billing, 
 def test_a_month_that_is_no_october_does_not_refresh_a_cohort(own_loading: Loading) -> None:
     with pytest.raises(ConfigError, match="cohort of 2026 exists and 2025-11 is no October"):
         own_loading.capture("1063", 2026, ym=Ym("202511"))
-    assert own_loading.capture("1063", 2026, ym=Ym("202511"), recapture=True).is_new
+    replaced = own_loading.capture("1063", 2026, ym=Ym("202511"), recapture=True)
+    assert replaced.is_new
+    assert replaced.warnings == ("1063 fiscal year 2026: chosen by 2025-11, which is no October",)

@@ -1,7 +1,10 @@
 """The report of a run: a line per branch, the totals, the sentence."""
 
+import io
 from decimal import Decimal
 from typing import Any
+
+from rich.console import Console
 
 from include.bigmeter.branches import Branch
 from include.bigmeter.periods import Ym
@@ -69,3 +72,29 @@ def test_a_failed_branch_is_named_with_its_reason_and_counts_for_nothing() -> No
 
 def test_an_outcome_is_plain_values_with_exact_cubic_metres() -> None:
     assert a_month(usage_m3=Decimal("99999999999999999999.5"))["usage_m3"] == "99999999999999999999.5"
+
+
+def test_a_narrow_table_fits_into_80_columns_and_says_every_reason_in_a_line_of_its_own() -> None:
+    report = RunReport(
+        kind="monthly",
+        period="2025-09",
+        lines=[
+            BranchLine(branch=Branch("1060", "กปภ.สาขาขอนแก่น(ชั้นพิเศษ)"), counts=a_month(usage_m3=Decimal("1234567"))),
+            BranchLine(branch=KRANUAN, reason="1065 2025-09: 0 of 200 customers in Oracle; is billing closed?"),
+        ],
+    )
+    plain = Console(file=io.StringIO(), width=80, force_terminal=False)
+    with plain.capture() as shown:
+        plain.print(report.narrow_table())
+    lines = shown.get().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in shown.get()
+    assert any("1060" in line and "1,234,567" in line and "190" in line and "196" in line for line in lines)
+    assert report.remarks() == ["FAILED 1065 2025-09: 0 of 200 customers in Oracle; is billing closed?"]
+
+
+def test_one_branch_is_not_called_branches() -> None:
+    loaded = RunReport(kind="monthly", period="2025-09", lines=[BranchLine(branch=NAM_PHONG, counts=a_month())])
+    failed = RunReport(kind="monthly", period="2025-09", lines=[BranchLine(branch=NAM_PHONG, reason="x")])
+    assert loaded.sentence() == "2025-09: 1 branch loaded"
+    assert failed.sentence() == "2025-09: 1 of 1 branch failed: 1063"

@@ -74,6 +74,14 @@ def test_a_forms_month_wins_in_either_era() -> None:
     assert resolve_month(SETTINGS, clock, ym="202410", cohort_fiscal_year=2026).cohort_fiscal_year == 2026
 
 
+def test_a_cohorts_year_is_read_in_either_era_and_checked() -> None:
+    clock = RunClock(run_type="manual", run_after=bangkok(2025, 11, 20))
+    assert resolve_month(SETTINGS, clock, cohort_fiscal_year=2569).cohort_fiscal_year == 2026
+    for year in (1, 1999, 2300):
+        with pytest.raises(ConfigError, match=f"^cohort_fiscal_year: {year} is no fiscal year"):
+            resolve_month(SETTINGS, clock, cohort_fiscal_year=year)
+
+
 def test_a_month_with_a_backfill_is_refused() -> None:
     with pytest.raises(ConfigError, match="^ym: cannot be given with a backfill"):
         resolve_month(SETTINGS, a_scheduled_run(2025, 3, "backfill"), ym="202501")

@@ -58,6 +58,8 @@ def test_a_bad_load_setting_is_refused_by_its_name(name: str, value: str) -> Non
         ("CRON_MONTHLY", "0 0 8 1,16 * *"),
         ("CRON_MONTHLY", "5 0 8 16 * *"),
         ("CRON_YEARLY", "5 30 1 16 10 *"),
+        ("CRON_YEARLY", "0 30 1 16 * *"),
+        ("CRON_YEARLY", "0 30 1 29 2 *"),
         ("TIMEZONE", "Asia/Bankok"),
         ("SYNC_CONCURRENCY", "0"),
     ],
@@ -69,7 +71,7 @@ def test_a_bad_schedule_setting_is_refused_by_its_name(name: str, value: str) ->
 
 def test_a_forms_batch_size_wins_over_the_environment_and_is_checked() -> None:
     assert LoadSettings.from_environment({"BATCH_SIZE": "10"}, batch_size=1000).batch_size == 1000
-    with pytest.raises(ConfigError, match="^BATCH_SIZE: '0'"):
+    with pytest.raises(ConfigError, match="^batch_size: '0'"):
         LoadSettings.from_environment({}, batch_size=0)
 
 

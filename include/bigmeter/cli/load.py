@@ -12,9 +12,9 @@ import structlog
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from include.bigmeter.branches import Branch, choose_branches, load_branches
+from include.bigmeter.branches import Branch, choose_branches, load_branches, split_codes
 from include.bigmeter.cli.drivers import DriverConnections, time_limit
-from include.bigmeter.errors import BigmeterError, UnavailableError
+from include.bigmeter.errors import BigmeterError, ConfigError, UnavailableError
 from include.bigmeter.periods import Ym, dashed
 from include.bigmeter.records import RunIdentity
 from include.bigmeter.runs import RunClock, history_months, resolve_cohort, resolve_month
@@ -65,8 +65,14 @@ class Loader:
         return RunClock(run_type="manual", run_after=datetime.now(UTC))
 
     def branches(self, wanted: Sequence[str]) -> tuple[Branch, ...]:
-        """Return the branches that the command names, all if it names none."""
-        return choose_branches(load_branches(self.environment), wanted)
+        """Return the branches that the command names, divided by blanks or commas; all if it names none.
+
+        :raises ConfigError: if one is not in the list, or a word is empty: a variable of a script that was not set.
+        """
+        codes = [code for word in wanted for code in split_codes(word)]
+        if wanted and not codes:
+            raise ConfigError("--branches: names no branch; leave it out for all of them")
+        return choose_branches(load_branches(self.environment), codes)
 
     def check(self) -> None:
         """Fail once, before any branch, if a connection, a template or the migrations are not in order."""

@@ -37,11 +37,13 @@ from include.bigmeter.settings import (
     POSTGRES_CONNECTION_ID,
     Environment,
     FreshnessSettings,
+    NotificationSettings,
     ScheduleSettings,
 )
 from include.bigmeter.sync.freshness import read_freshness
 
 DEFAULT_HISTORY_MONTHS = 3
+_WIDE = 180  # columns: room for every count and for a reason
 MAX_HISTORY_MONTHS = 36
 
 
@@ -116,6 +118,8 @@ def _check(options: argparse.Namespace, environment: Environment) -> int:
     if options.freshness:
         return _check_freshness(options, environment)
     loader = Loader.from_environment(environment, Console(stderr=True))
+    FreshnessSettings.from_environment(environment)
+    NotificationSettings.from_environment(environment)
     branches = loader.branches([])
     loader.check()
     return _print_facts({"status": "ok", "branches": len(branches)}, as_json=options.json)
@@ -165,8 +169,10 @@ def _print_loaded(loaded: Loaded, *, as_json: bool) -> int:
     else:
         console = Console()
         for report in loaded.reports:
-            console.print(report.table())
-            console.print(report.sentence(), markup=False, highlight=False)
+            is_wide = console.width >= _WIDE
+            console.print(report.table() if is_wide else report.narrow_table())
+            for line in [*report.remarks(), report.sentence()]:
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
     return loaded.exit_status
 
 

@@ -79,6 +79,8 @@ CONNECTION_CODES: dict[str, str] = {
     "ORA-12505": "the listener does not know the SID; is it a service name?",
 }
 
+SETTING = "ORACLE_DSN or the connection bigmeter_oracle"
+
 _CODE = re.compile(r"\b(?:ORA|DPY|DPI|TNS)-[0-9]{4,5}\b")
 
 
@@ -104,7 +106,8 @@ def as_source_error(error: oracledb.Error | OSError, where: str) -> BigmeterErro
         if code in CONNECTION_CODES:
             return ConfigError(f"{where}: Oracle cannot be reached, {shown}: {CONNECTION_CODES[code]}")
     if _is_recoverable(error) or not TRANSIENT_CODES.isdisjoint(codes):
-        return Unavailable(f"{where}: Oracle cannot answer now, {shown}; try again later")
+        where_to_look = f"; if it stays so, see {SETTING}" if codes[0] == "DPY-6005" else ""
+        return Unavailable(f"{where}: Oracle cannot answer now, {shown}; try again later{where_to_look}")
     for code in codes:
         if code in REFUSED_CODES:
             return SourceRefused(f"{where}: Oracle refuses with {shown}: {REFUSED_CODES[code]}")

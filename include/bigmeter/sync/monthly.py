@@ -64,7 +64,7 @@ def load_month(
             if not cohort:
                 raise MissingCohortError(
                     f"{attempt.subject}: no cohort of fiscal year {job.cohort_fiscal_year};"
-                    " run bigmeter_yearly_init for it first"
+                    " run bigmeter_yearly_init for it first (init-once on the command line)"
                 )
             cust_codes = [member.cust_code for member in cohort]
             with source_of(connections, attempt.subject) as source:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -18,6 +19,7 @@ Kind = Literal["monthly", "yearly"]
 
 MONTHLY_COLUMNS = ("reported", "zero", "missing", "inserted", "updated", "unchanged", "removed", "duplicates")
 YEARLY_COLUMNS = ("cohort_size", "inserted", "updated", "unchanged", "removed", "entered", "departed", "duplicates")
+_CHANGES = ("inserted", "updated", "removed")
 _PLAIN_WIDTH = 200
 
 
@@ -64,10 +66,36 @@ class RunReport:
 
     def sentence(self) -> str:
         """Say in one line how the run ended, naming each branch that failed."""
+        branches = "1 branch" if len(self.lines) == 1 else f"{len(self.lines)} branches"
         if not self.failed:
-            return f"{self.period}: all {len(self.lines)} branches loaded"
+            return f"{self.period}: {'' if len(self.lines) == 1 else 'all '}{branches} loaded"
         names = ", ".join(line.branch.code for line in self.failed)
-        return f"{self.period}: {len(self.failed)} of {len(self.lines)} branches failed: {names}"
+        return f"{self.period}: {len(self.failed)} of {branches} failed: {names}"
+
+    def remarks(self) -> list[str]:
+        """Return why each branch that failed did, and what was noticed about the others, a line each."""
+        failed = [f"FAILED {line.reason or line.branch.label}" for line in self.failed]
+        return failed + [warning for line in self.lines if line.counts for warning in line.counts.get("warnings", ())]
+
+    def narrow_table(self) -> Table:
+        """Return a table that fits into 80 columns: what differs in how rows were written is added up."""
+        kept = [name for name in self.columns if name not in {*_CHANGES, "duplicates"}]
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+        table.add_column("branch", no_wrap=True)
+        for name in [*kept, "changed"]:
+            table.add_column(name.replace("cohort_size", "cohort"), justify="right", no_wrap=True)
+        if self.kind == "monthly":
+            table.add_column("m³", justify="right", no_wrap=True)
+        for line in self.lines:
+            if line.counts is None:
+                table.add_row(line.branch.label, "failed")
+                continue
+            cells = [f"{int(line.counts[name]):,}" for name in kept]
+            cells.append(f"{sum(int(line.counts[name]) for name in _CHANGES):,}")
+            if self.kind == "monthly":
+                cells.append(f"{Decimal(line.counts['usage_m3']):,.0f}")
+            table.add_row(line.branch.label, *cells)
+        return table
 
     def table(self) -> Table:
         """Return the table of the branches, with the totals in its foot."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from include.bigmeter.periods import Ym, to_debt_ym
+from include.bigmeter.periods import Ym, dashed, is_october, to_debt_ym
 from include.bigmeter.records import RunIdentity
 from include.bigmeter.runs import CohortRequest, refuse_frozen
 from include.bigmeter.settings import LoadSettings
@@ -83,6 +83,9 @@ def capture_cohort(
                 accept_incomplete=job.accept_incomplete,
             )
             is_new = job.recapture or not stored
+            warnings = [warning] if warning else []
+            if is_new and not is_october(job.ym):
+                warnings.append(f"{attempt.subject}: chosen by {dashed(job.ym)}, which is no October")
             write = replace_cohort if job.recapture else write_cohort
             written = write(store, fiscal_year=job.fiscal_year, branch_code=job.branch_code, members=read.members)
             counts = Outcome(
@@ -108,7 +111,7 @@ def capture_cohort(
             counts=counts,
             seconds=stopwatch.seconds,
             cost=read.cost,
-            warnings=(warning,) if warning else (),
+            warnings=tuple(warnings),
         )
     log.info("cohort captured" if is_new else "cohort refreshed", **outcome.to_json())
     return outcome

@@ -46,7 +46,7 @@ def told(ti: Any, subject: str, kind: str | None = None) -> Iterator[None]:  # n
         failure = UnexpectedError(f"{subject}: {type(error).__name__} at {_place_of(error)}; please report it")
     else:
         return
-    log.error("failed", subject=subject, category=failure.category, reason=str(failure))
+    log.error(str(failure), subject=subject, category=failure.category)
     if kind:
         metrics.count_failure(kind, subject, failure.category)
     try:

@@ -39,10 +39,10 @@ def month_form(environment: Mapping[str, str]) -> dict[str, Param]:
             None,
             type=["null", "integer"],
             minimum=2000,
-            maximum=2200,
+            maximum=2743,
             title="Cohort of fiscal year (ปีงบประมาณ)",
             description_md="Load the month for the cohort of another fiscal year, Gregorian, labelled by the year it"
-            " ends in: `2026`. Empty: the month's own fiscal year.",
+            " ends in: `2026` (or `2569`). Empty: the month's own fiscal year.",
         ),
         "accept_incomplete": _accept_incomplete("month"),
     }

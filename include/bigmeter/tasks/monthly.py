@@ -30,8 +30,9 @@ def check() -> list[runs.Job]:
     ends here with one sentence that names what to change, and nothing is written.
     """
     context = get_current_context()
-    ti, form = context["ti"], context["params"]
+    ti = context["ti"]
     with told(ti, runs.CHECK_TASK):
+        form = runs.read_form(context)
         schedule, settings = runs.read_settings(form["batch_size"])
         request = resolve_month(
             schedule, clock_of(context), ym=form["ym"], cohort_fiscal_year=form["cohort_fiscal_year"]

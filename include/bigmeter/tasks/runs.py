@@ -6,7 +6,10 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow.sdk import Context
+
 from include.bigmeter.branches import Branch, choose_branches, load_branches
+from include.bigmeter.errors import ConfigError
 from include.bigmeter.settings import LoadSettings, ScheduleSettings
 
 Job = dict[str, Any]
@@ -18,6 +21,25 @@ PLAN_KEY = "plan"
 """The XCom of ``check`` with what the run is about as a whole; its return value is the list of jobs."""
 FAILURE_KEY = "failure"
 """The XCom of a task that failed: ``subject``, ``category``, ``reason``. Airflow deletes it at the task's next try."""
+
+
+def read_form(context: Context) -> Mapping[str, Any]:
+    """Return the fields of the run's form.
+
+    :raises ConfigError: for a field that the form does not have: a request by API with ``branch`` for ``branches``
+        would otherwise load all of them.
+    """
+    form: Mapping[str, Any] = context["params"]
+    dag_run: Any = context["dag_run"]
+    unknown = sorted(set(dag_run.conf or {}) - set(form_fields(context)))
+    if unknown:
+        raise ConfigError(f"{unknown[0]}: the form has no such field; it has {', '.join(form_fields(context))}")
+    return form
+
+
+def form_fields(context: Context) -> list[str]:
+    """Return the names of the form's fields."""
+    return list(context["dag"].params)
 
 
 def read_settings(batch_size: int | None = None) -> tuple[ScheduleSettings, LoadSettings]:

@@ -27,8 +27,9 @@ def check() -> list[runs.Job]:
     ends here with one sentence that names what to change, and nothing is written.
     """
     context = get_current_context()
-    ti, form = context["ti"], context["params"]
+    ti = context["ti"]
     with told(ti, runs.CHECK_TASK):
+        form = runs.read_form(context)
         schedule, settings = runs.read_settings()
         request = resolve_cohort(schedule, clock_of(context), debt_ym=form["debt_ym"])
         branches, all_branches = runs.read_branches(form["branches"])
