@@ -130,6 +130,9 @@ class Conditions:
                 return f"(NOT {self._in_query(node.this, members[0], block)})"
             return self._in_query(node.this, members[0], block, f"{operator} {'ANY' if is_any else 'ALL'}")
         self._check_list(members)
+        if not isinstance(node.this, exp.Tuple) and self._e.value(node.this, block).kind is Kind.NUMBER:
+            for member in members:
+                self._e.settled_number(self._e.value(member, block), member)
         joined = " OR " if is_any else " AND "
         return "(" + joined.join(self.compare(operator, node.this, member, block) for member in members) + ")"
 
@@ -176,7 +179,7 @@ class Conditions:
         subject = self._e.value(node.this, block)
         terms = [self._e.value(member, block) for member in members]
         if subject.kind is Kind.NUMBER and all(t.kind is not Kind.DOUBLE for t in terms):
-            numeric = [self._e.as_number(t, m) for t, m in zip(terms, members, strict=True)]
+            numeric = [self._e.settled_number(t, m) for t, m in zip(terms, members, strict=True)]
             form = self._e.forms.common([subject, *numeric])
             listed = ", ".join(self._e.formed(t, form) for t in numeric)
             return f"({self._e.forms.sql(subject, form)} IN ({listed}))"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from sqlglot import exp
 
 from dev.oracle_standin.backend import OracleError
-from dev.oracle_standin.dialect import numbers
+from dev.oracle_standin.dialect import dates, numbers
 from dev.oracle_standin.dialect.binds import DateTextBind, NumberTextBind
 from dev.oracle_standin.dialect.context import Statement
 from dev.oracle_standin.dialect.errors import ora, unimplemented
@@ -62,6 +63,32 @@ class Conversions:
             return exact(f"ora_to_number({term.sql})")
         raise ora(932, "NUMBER", term.kind.name, position=position_of(node))
 
+    def settled_number(self, term: Term, node: exp.Expr) -> Term:
+        """Convert a term to NUMBER where Oracle converts it whether or not its value is used in the end.
+
+        :raises OracleError: ORA-01722 for a literal that is no number; ORA-00932 for a date.
+        """
+        if term.is_text and isinstance(term.constant, str):
+            numbers.from_text(term.constant)
+        return self.as_number(term, node)
+
+    def _settled_date(self, term: Term, node: exp.Expr) -> Term:
+        if term.is_text and isinstance(term.constant, str):
+            now = datetime.now()  # noqa: DTZ005 - Oracle's DATE has no zone
+            dates.from_text(term.constant, self.statement.environment.date_format, now)
+        return self.as_date(term, node)
+
+    def require_alike(self, left: Term, right: Term, node: exp.Expr) -> None:
+        """Require two terms of one type, where Oracle converts nothing (CASE x WHEN y, NULLIF).
+
+        :raises OracleError: ORA-00932.
+        """
+        numeric = {Kind.NUMBER, Kind.DOUBLE}
+        if Kind.NULL not in (left.kind, right.kind) and not (
+            _is_alike(left, right) or {left.kind, right.kind} == numeric
+        ):
+            raise ora(932, left.kind.name, right.kind.name, position=position_of(node))
+
     def as_text(self, term: Term, node: exp.Expr) -> Term:
         """Convert a term to VARCHAR2, as Oracle does where text is needed."""
         if term.is_text:
@@ -110,14 +137,14 @@ class Conversions:
             return ["CAST(NULL AS VARCHAR)" for _ in terms], replace(NULL, sql="")
         pairs = list(zip(terms, nodes, strict=True))
         if first.kind is Kind.NUMBER:
-            return self._same_form([self.as_number(t, n) for t, n in pairs])
+            return self._same_form([self.settled_number(t, n) for t, n in pairs])
         if first.is_text:
             converted = [self.as_text(t, n) for t, n in pairs]
             return [t.sql for t in converted], varchar("", max(t.size for t in converted))
         if first.kind in TIMES:
             if first.kind is Kind.TIMESTAMP and not all(t.kind in TIMES or t.kind is Kind.NULL for t in terms):
                 raise unimplemented("text as a TIMESTAMP", position_of(nodes[0]))
-            converted = [self.as_date(t, n) if first.kind is Kind.DATE else t for t, n in pairs]
+            converted = [self._settled_date(t, n) if first.kind is Kind.DATE else t for t, n in pairs]
             return [t.sql for t in converted], Term("", first.kind)
         return self._alike(terms, nodes, first)
 

@@ -339,6 +339,7 @@ class Expressions(Conversions):
                 if isinstance(branch.this, exp.Null):
                     conditions.append("CAST(NULL AS BOOLEAN)")
                 else:
+                    self.require_alike(self.value(subject, block), self.value(branch.this, block), branch.this)
                     conditions.append(self.compare("=", subject, branch.this, block))
             else:
                 conditions.append(self.condition(branch.this, block))

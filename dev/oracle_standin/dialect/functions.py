@@ -80,7 +80,18 @@ def _not_empty(sql: str, size: int) -> Term:
 def _nvl(e: Expressions, args: list[exp.Expr], block: Block, _node: exp.Expr) -> Term:
     terms = [e.value(arg, block) for arg in args]
     texts, typed = e.like_first(terms, args)
-    return replace(typed, sql=f"coalesce({', '.join(texts)})", is_nullable=terms[1].is_nullable)
+    sql = f"coalesce({', '.join(texts)})"
+    is_plain = isinstance(args[1], exp.Column | exp.Literal | exp.Placeholder | exp.Null)
+    if not is_plain or _is_converted(terms[0], terms[1]):
+        # Oracle looks at both arguments, so an error in the second one counts even if the first has a value.
+        sql = f"list_filter([{', '.join(texts)}], lambda each: each IS NOT NULL)[1]"
+    return replace(typed, sql=sql, is_nullable=terms[1].is_nullable)
+
+
+def _is_converted(first: Term, other: Term) -> bool:
+    """Tell whether text must become a number or a date to be like the first, which can fail for some values."""
+    is_fixed = isinstance(other.constant, str) or other.bind is not None
+    return other.is_text and not is_fixed and not first.is_text and first.kind is not Kind.NULL
 
 
 @scalar("COALESCE", 2, 255)
@@ -92,7 +103,10 @@ def _coalesce(e: Expressions, args: list[exp.Expr], block: Block, _node: exp.Exp
 @scalar("NVL2", 3, 3)
 def _nvl2(e: Expressions, args: list[exp.Expr], block: Block, _node: exp.Expr) -> Term:
     subject = e.value(args[0], block)
-    texts, typed = e.like_first([e.value(arg, block) for arg in args[1:]], args[1:])
+    results = [e.value(arg, block) for arg in args[1:]]
+    if _is_converted(*results):
+        raise unimplemented("NVL2 of a number or a date and a text that is no literal", position_of(args[2]))
+    texts, typed = e.like_first(results, args[1:])
     return replace(typed, sql=f"(CASE WHEN {subject.sql} IS NOT NULL THEN {texts[0]} ELSE {texts[1]} END)")
 
 
@@ -101,6 +115,7 @@ def _nullif(e: Expressions, args: list[exp.Expr], block: Block, _node: exp.Expr)
     first = e.value(args[0], block)
     if first.kind is Kind.NULL:
         raise ora(932, "-", "CHAR", position=position_of(args[0]))
+    e.require_alike(first, e.value(args[1], block), args[1])
     equal = e.compare("=", args[0], args[1], block)
     result = replace(first, constant=None, bind=None, is_nullable=True)
     if first.kind is Kind.NUMBER:
