@@ -183,7 +183,8 @@ class Conditions:
             form = self._e.forms.common([subject, *numeric])
             listed = ", ".join(self._e.formed(t, form) for t in numeric)
             return f"({self._e.forms.sql(subject, form)} IN ({listed}))"
-        if subject.kind is Kind.VARCHAR2 and all(t.is_text or t.kind is Kind.NULL for t in terms):
+        is_varchar = subject.kind is Kind.VARCHAR2 and not self._e.is_char_bind(subject)
+        if is_varchar and all(t.is_text or t.kind is Kind.NULL for t in terms):
             listed = ", ".join("CAST(NULL AS VARCHAR)" if t.kind is Kind.NULL else t.sql for t in terms)
             return f"({subject.sql} IN ({listed}))"
         pairs = (self._e.comparable(subject, t, node.this, m) for t, m in zip(terms, members, strict=True))

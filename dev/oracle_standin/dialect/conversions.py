@@ -33,6 +33,7 @@ from dev.oracle_standin.dialect.terms import (
     quoted,
     varchar,
 )
+from dev.oracle_standin.values import OracleType
 
 _LONGEST_NUMBER_TEXT = 40
 
@@ -200,7 +201,7 @@ class Conversions:
         if Kind.NULL in kinds:
             return "CAST(NULL AS VARCHAR)", "CAST(NULL AS VARCHAR)"
         if kinds <= TEXTS:
-            return _padded(left, right)
+            return self._texts(left, right)
         if Kind.DOUBLE in kinds:
             return self._double(left, left_node), self._double(right, right_node)
         if Kind.NUMBER in kinds:
@@ -216,6 +217,20 @@ class Conversions:
         if kinds == {Kind.RAW}:
             return left.sql, right.sql
         raise ora(932, left.kind.name, right.kind.name, position=position_of(right_node))
+
+    def _texts(self, left: Term, right: Term) -> tuple[str, str]:
+        left_is_bind, right_is_bind = self.is_char_bind(left), self.is_char_bind(right)
+        if not (left_is_bind or right_is_bind):
+            return _padded(left, right)
+        if not all(is_bind or t.kind is Kind.CHAR for t, is_bind in ((left, left_is_bind), (right, right_is_bind))):
+            return left.sql, right.sql
+        # A bind's length is known when it has a value only.
+        width = f"CAST(greatest(length({left.sql}), length({right.sql})) AS INTEGER)"
+        return f"rpad({left.sql}, {width}, ' ')", f"rpad({right.sql}, {width}, ' ')"
+
+    def is_char_bind(self, term: Term) -> bool:
+        """Tell whether a term is a bind that the client declares as CHAR, which compares padded with blanks."""
+        return term.bind is not None and self.statement.bind_types[term.bind] is OracleType.CHAR
 
     def _double(self, term: Term, node: exp.Expr) -> str:
         if term.kind is Kind.DOUBLE:

@@ -62,10 +62,22 @@ def test_a_number_bound_to_a_text_column_turns_the_column_into_numbers(reader: D
 def test_a_bind_is_a_varchar2_and_is_not_padded(reader: DuckDBSession) -> None:
     assert ask(reader, "SELECT ID FROM METERS WHERE FLAG = :a", "F") == []
     assert len(ask(reader, "SELECT ID FROM METERS WHERE FLAG = :a", "F  ")) == 2
-    as_char = [Bind("A", OracleType.CHAR, "F")]
-    rows = reader.execute("SELECT ID FROM METERS WHERE FLAG = :a", as_char).rows
-    assert rows is not None
-    assert len(rows.fetch(10)) in (0, 2)
+
+
+def test_a_bind_declared_as_char_compares_padded_with_blanks(reader: DuckDBSession) -> None:
+    def found(condition: str, *values: str | None) -> int:
+        binds = [Bind("A", OracleType.CHAR, value) for value in values]
+        rows = reader.execute(f"SELECT 1 FROM METERS WHERE {condition}", binds).rows
+        assert rows is not None
+        return len(rows.fetch(10))
+
+    assert found("FLAG = :a", "F") == found("FLAG = :a", "F     ") == found(":a = FLAG", "F") == 2
+    assert found("FLAG <> :a", "F") == found("FLAG > :a", "F") == found("FLAG >= :a", "G") == 2
+    assert found("FLAG IN (:a, :b)", "F", "X") == found("FLAG NOT IN (:a, :b)", "F", "X") == 2
+    assert found("FLAG = :a", None) == 0
+    assert found("'F  ' = :a", "F") == found(":a = :b", "x ", "x") == found(":a IN ('x', 'F  ')", "F") == 4
+    assert found("NAME = :a", "beta ") == 0
+    assert found("NAME = :a", "beta") == 1
 
 
 def test_names_are_bound_by_place_whatever_they_are_called(reader: DuckDBSession) -> None:
