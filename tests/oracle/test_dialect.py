@@ -74,6 +74,12 @@ def test_an_error_says_where_it_is(cursor: oracledb.Cursor, sql: str, code: str,
     assert (error.full_code, error.offset) == (code, offset)
 
 
+def test_a_bind_declared_as_char_compares_padded_with_blanks(cursor: oracledb.Cursor) -> None:
+    for kind, found in ((oracledb.DB_TYPE_CHAR, [(1,)]), (oracledb.DB_TYPE_VARCHAR, [])):
+        cursor.setinputsizes(a=kind)
+        assert cursor.execute("SELECT 1 FROM DUAL WHERE CAST('F' AS CHAR(3)) = :a", a="F").fetchall() == found
+
+
 def test_more_than_1000_members_of_a_list_are_refused(cursor: oracledb.Cursor) -> None:
     def listed(count: int) -> str:
         return f"SELECT 1 FROM DUAL WHERE DUMMY IN ({', '.join(f':b{n}' for n in range(count))})"

@@ -16,6 +16,10 @@ DEFAULT_FORMAT = "DD-MON-RR"
 """NLS_DATE_FORMAT of a database whose territory is AMERICA."""
 
 SECONDS_PER_DAY = 86400
+_GREGORIAN = datetime(1582, 10, 15)  # noqa: DTZ001 - Oracle's DATE has no zone
+"""Oracle counts by the Julian calendar before this day, and knows no 5 to 14 October 1582; Python does neither."""
+_LAST_JULIAN = datetime(1582, 10, 5)  # noqa: DTZ001
+_BY_COUNTING = frozenset({"D", "DY", "DAY", "DDD", "J", "IW", "IYYY", "WW"})
 _MONTHS = [
     "JANUARY",
     "FEBRUARY",
@@ -66,6 +70,15 @@ def parse_model(model: str) -> tuple[Element, ...]:
     return tuple(elements)
 
 
+def _require_gregorian(*moments: datetime) -> None:
+    """Refuse to count days where Oracle counts others.
+
+    :raises OracleError: ORA-03001.
+    """
+    if any(moment < _GREGORIAN for moment in moments):
+        raise unimplemented("counting days before 15 October 1582")
+
+
 def format_date(value: datetime, model: str) -> str:
     """Return TO_CHAR(value, model), with English names.
 
@@ -94,6 +107,8 @@ def format_date(value: datetime, model: str) -> str:
 
 def _formatted(value: datetime, element: Element) -> str:
     name = element.name
+    if name in _BY_COUNTING and value.year <= _GREGORIAN.year:
+        raise unimplemented(f"the element {name} of a date before 1583")
     if name in ("MONTH", "MON", "DAY", "DY"):
         names, index = (_MONTHS, value.month - 1) if name.startswith("MO") else (_DAYS, value.weekday())
         full = names[index]
@@ -174,6 +189,8 @@ def parse_date(text: str, model: str, today: datetime, *, is_timestamp: bool = F
     if not 1 <= year <= 9999:
         raise ora(1841)
     if "DDD" in fields:
+        if year <= _GREGORIAN.year:
+            raise unimplemented("a day of the year before 1583")
         if not 1 <= fields["DDD"] <= 365 + calendar.isleap(year):
             raise ora(1848)
         first = datetime(year, 1, 1) + timedelta(days=fields["DDD"] - 1)  # noqa: DTZ001 - Oracle's DATE has no zone
@@ -185,7 +202,10 @@ def parse_date(text: str, model: str, today: datetime, *, is_timestamp: bool = F
     if day > calendar.monthrange(year, month)[1]:
         raise ora(1839)
     hour, minute, second = _read_time(fields)
-    return datetime(year, month, day, hour, minute, second, fields.get("FF", 0))  # noqa: DTZ001
+    moment = datetime(year, month, day, hour, minute, second, fields.get("FF", 0))  # noqa: DTZ001
+    if _LAST_JULIAN <= moment < _GREGORIAN:
+        raise unimplemented("a day from 5 to 14 October 1582")
+    return moment
 
 
 def _read_time(fields: dict[str, int]) -> tuple[int, int, int]:
@@ -340,9 +360,11 @@ def truncate(value: datetime, model: str) -> datetime:  # noqa: PLR0911 - one un
         case "SYYYY" | "YYYY" | "YEAR" | "YYY" | "YY" | "Y":
             return day.replace(month=1, day=1)
         case "IW":
-            return day - timedelta(days=day.weekday())
+            _require_gregorian(start := day - timedelta(days=day.weekday()))
+            return start
         case "DAY" | "DY" | "D":
-            return day - timedelta(days=day.isoweekday() % 7)
+            _require_gregorian(start := day - timedelta(days=day.isoweekday() % 7))
+            return start
         case "HH" | "HH12" | "HH24":
             return day.replace(hour=value.hour)
         case "MI":
@@ -358,7 +380,7 @@ def round_date(value: datetime, model: str) -> datetime:
     start = truncate(value, model)
     match model.upper():
         case "DDD" | "DD" | "J":
-            return start + timedelta(days=value.hour >= 12)
+            return add_days(start, Decimal(value.hour >= 12))
         case "MONTH" | "MON" | "MM" | "RM":
             return add_months(start, Decimal(1)) if value.day >= 16 else start
         case "SYYYY" | "YYYY" | "YEAR" | "YYY" | "YY" | "Y":
@@ -376,11 +398,14 @@ def add_months(value: datetime, months: Decimal) -> datetime:
         raise ora(1841)
     last = calendar.monthrange(year, month)[1]
     is_last = value.day == calendar.monthrange(value.year, value.month)[1]
-    return value.replace(year=year, month=month, day=last if is_last else min(value.day, last))
+    moved = value.replace(year=year, month=month, day=last if is_last else min(value.day, last))
+    _require_gregorian(value, moved)
+    return moved
 
 
 def months_between(later: datetime, earlier: datetime) -> Decimal:
     """Return MONTHS_BETWEEN: whole for equal days or two last days, else in 31sts of a month."""
+    _require_gregorian(later, earlier)
     months = Decimal((later.year - earlier.year) * 12 + later.month - earlier.month)
     both_last = all(d.day == calendar.monthrange(d.year, d.month)[1] for d in (later, earlier))
     if later.day == earlier.day or both_last:
@@ -395,6 +420,7 @@ def _second_of_day(value: datetime) -> int:
 
 def last_day(value: datetime) -> datetime:
     """Return the last day of the month, at the same time of day."""
+    _require_gregorian(value)
     return value.replace(day=calendar.monthrange(value.year, value.month)[1])
 
 
@@ -402,13 +428,16 @@ def add_days(value: datetime, days: Decimal) -> datetime:
     """Return date + days, to the nearest second."""
     seconds = numbers.round_half_up(numbers.multiply(days, Decimal(SECONDS_PER_DAY)), Decimal(0))
     try:
-        return value.replace(microsecond=0) + timedelta(seconds=int(seconds))
+        moved = value.replace(microsecond=0) + timedelta(seconds=int(seconds))
     except OverflowError:
         raise ora(1841) from None
+    _require_gregorian(value, moved)
+    return moved
 
 
 def days_between(later: datetime, earlier: datetime) -> Decimal:
     """Return later - earlier in days, as a NUMBER."""
+    _require_gregorian(later, earlier)
     delta = later - earlier
     seconds = Decimal(delta.days * SECONDS_PER_DAY + delta.seconds)
     return numbers.divide(seconds, Decimal(SECONDS_PER_DAY))

@@ -281,7 +281,7 @@ _LAST_ASCII = 127
 @scalar("CHR", 1, 1)
 def _chr(e: Expressions, args: list[exp.Expr], block: Block, node: exp.Expr) -> Term:
     code = e.number(args[0], block).constant
-    if not isinstance(code, Decimal) or not 1 <= int(code) <= _LAST_ASCII:
+    if not isinstance(code, Decimal) or code not in range(1, _LAST_ASCII + 1):
         raise unimplemented("CHR of what is no literal from 1 to 127", position_of(node))
     return varchar(quoted(chr(int(code))), 1)
 
