@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,7 +14,7 @@ import psycopg
 from dev.oracle_standin.control import StandinControl
 from dev.stack.local import LocalStack
 from dev.stack.processes import wait_until
-from dev.stack.rest import FINISHED, AirflowApi, Json, Run
+from dev.stack.rest import FINISHED, AirflowApi, Json, Refused, Run
 
 BANGKOK = ZoneInfo("Asia/Bangkok")
 BRANCHES = ("1060", "1061", "1062")
@@ -21,6 +22,7 @@ MONTHLY = "bigmeter_monthly_sync"
 YEARLY = "bigmeter_yearly_init"
 COHORT_SIZE = 200
 BACKFILL_TIMEOUT_S = 900
+NOTICE_TIMEOUT_S = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,20 @@ class Flow:
     def backfill(self, first: str, last: str, form: Mapping[str, Any] | None = None) -> list[Run]:
         """Backfill the monthly DAG from day to day, as the user interface asks; return its finished runs."""
         before = {run.run_id for run in self.api.runs(MONTHLY)}
-        self.api.backfill(
-            MONTHLY,
-            datetime.fromisoformat(f"{first}T00:00:00").replace(tzinfo=BANGKOK),
-            datetime.fromisoformat(f"{last}T23:59:59").replace(tzinfo=BANGKOK),
-            form=form,
-        )
+        start = datetime.fromisoformat(f"{first}T00:00:00").replace(tzinfo=BANGKOK)
+        end = datetime.fromisoformat(f"{last}T23:59:59").replace(tzinfo=BANGKOK)
+
+        def is_started() -> bool:
+            """Start it, unless Airflow, which looks every 30 s, has not noticed that the one before has ended."""
+            try:
+                self.api.backfill(MONTHLY, start, end, form=form)
+            except Refused as refusal:
+                if refusal.status != HTTPStatus.CONFLICT:
+                    raise
+                return False
+            return True
+
+        wait_until(is_started, NOTICE_TIMEOUT_S, "the end of the backfill before", 1)
         made = [run.run_id for run in self.api.runs(MONTHLY) if run.run_id not in before]
 
         def runs() -> list[Run]:
