@@ -144,7 +144,7 @@ def _a_bad_night(scene: Play) -> None:
     stage.control.add_fault("ora=12537@execute,bind=1063")
     stage.administer(
         "ALTER TABLE bm_meter_details ADD CONSTRAINT somebody_s_own"
-        f" CHECK (branch_code <> '1064' OR year_month <> '{ym}')"
+        f" CHECK (branch_code <> '1064' OR year_month <> '{ym}') NOT VALID"
     )
     with month_transaction(
         stage.database, branch_code="1245", ym=ym, fiscal_year=fiscal_year_of(ym), task_timeout_s=300

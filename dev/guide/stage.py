@@ -18,7 +18,7 @@ from dev.oracle_standin.control import StandinControl
 from dev.stack.airflow import ADMIN, REPOSITORY
 from dev.stack.local import LocalStack, StackOptions, running_stack
 from dev.stack.processes import StackError, free_ports, wait_until
-from dev.stack.rest import AirflowApi, Json, Run
+from dev.stack.rest import FINISHED, AirflowApi, Json, Run
 from include.bigmeter.periods import Ym, to_debt_ym
 
 MONTHLY = "bigmeter_monthly_sync"
@@ -65,13 +65,19 @@ class Stage:
         return self.api.wait_for_run(dag_id, run_id, _RUN_TIMEOUT_S)
 
     def wait_for_state(self, dag_id: str, run_id: str, task: str, state: str) -> None:
-        """Return when a task, named ``check`` or by its branch code, has a state."""
-        wait_until(
-            lambda: self.states(dag_id, run_id).get(task) == state,
-            _RUN_TIMEOUT_S,
-            f"{dag_id} {task} to be {state}",
-            poll_s=1,
-        )
+        """Return when a task, named ``check`` or by its branch code, has a state.
+
+        :raises StackError: if its run ends before.
+        """
+
+        def has_state() -> bool:
+            if self.states(dag_id, run_id).get(task) == state:
+                return True
+            if self.api.run(dag_id, run_id).state in FINISHED:
+                raise StackError(f"{dag_id} {task} was not {state}: {self.states(dag_id, run_id)}")
+            return False
+
+        wait_until(has_state, _RUN_TIMEOUT_S, f"{dag_id} {task} to be {state}", poll_s=1)
 
     def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """Return the states of a run's tasks, a mapped one (but history) by its branch code."""
