@@ -16,7 +16,6 @@ from dev.guide.stage import BRANCHES, CONSUMER, FRESHNESS, MONTHLY, POOL, YEARLY
 from dev.stack.processes import wait_until
 from dev.stack.rest import FINISHED
 from include.bigmeter.periods import Ym, add_months, fiscal_year_of, october_of, to_debt_ym
-from include.bigmeter.store.transactions import month_transaction
 
 BANGKOK = ZoneInfo("Asia/Bangkok")
 _BACKFILL_TIMEOUT_S = 900
@@ -102,10 +101,8 @@ def _a_backfill(scene: Play) -> None:
     scene.pages.confirm("Run Backfill")
     wait_until(lambda: _are_finished(stage, MONTHLY, 5), _BACKFILL_TIMEOUT_S, "the backfill", 1)
     _require_success(stage, MONTHLY)
-    loaded = stage.database.execute(
-        "SELECT DISTINCT year_month FROM bm_loaded_months WHERE is_own_year AND dag_id = %s ORDER BY 1", [MONTHLY]
-    ).fetchall()
-    if [ym for (ym,) in loaded] != [*scene.months[-7:-3], scene.months[-1]]:
+    loaded = stage.loaded_months()
+    if loaded != [*scene.months[-7:-3], scene.months[-1]]:
         raise SceneError(f"the backfill loaded {loaded}")
     wait_until(lambda: _are_finished(stage, CONSUMER, 5), _BACKFILL_TIMEOUT_S, "a run of the example for each month", 1)
     _require_success(stage, CONSUMER)
@@ -146,9 +143,7 @@ def _a_bad_night(scene: Play) -> None:
         "ALTER TABLE bm_meter_details ADD CONSTRAINT somebody_s_own"
         f" CHECK (branch_code <> '1064' OR year_month <> '{ym}') NOT VALID"
     )
-    with month_transaction(
-        stage.database, branch_code="1245", ym=ym, fiscal_year=fiscal_year_of(ym), task_timeout_s=300
-    ):
+    with stage.held("1245", ym):
         run_id = stage.api.trigger(MONTHLY, {"ym": ym})
         stage.expect_retry("a line that Oracle's listener closes", "ORA-12537", MONTHLY, run_id, "1063")
         stage.expect_retry(

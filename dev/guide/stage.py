@@ -19,7 +19,8 @@ from dev.stack.airflow import ADMIN, REPOSITORY
 from dev.stack.local import LocalStack, StackOptions, running_stack
 from dev.stack.processes import StackError, free_ports, wait_until
 from dev.stack.rest import FINISHED, AirflowApi, Json, Run
-from include.bigmeter.periods import Ym, to_debt_ym
+from include.bigmeter.periods import Ym, fiscal_year_of, to_debt_ym
+from include.bigmeter.store.transactions import month_transaction
 
 MONTHLY = "bigmeter_monthly_sync"
 YEARLY = "bigmeter_yearly_init"
@@ -48,7 +49,6 @@ class Stage:
 
     stack: LocalStack
     control: StandinControl
-    database: psycopg.Connection[tuple[Any, ...]]
     provoked: list[Provoked] = field(default_factory=list)
 
     @property
@@ -81,21 +81,17 @@ class Stage:
 
     def states(self, dag_id: str, run_id: str) -> dict[str, str | None]:
         """Return the states of a run's tasks, a mapped one (but history) by its branch code."""
-        found = self.api.task_instances(dag_id, run_id)
-        return {
-            (one.name or "").split(" ")[0] if one.map_index >= 0 else one.task_id: one.state
-            for one in found
-            if one.task_id != "load_history"
-        }
+        found = [one for one in self.api.task_instances(dag_id, run_id) if one.task_id != "load_history"]
+        codes = self._branches_of(dag_id, run_id) if any(one.map_index >= 0 for one in found) else []
+        return {codes[one.map_index] if one.map_index >= 0 else one.task_id: one.state for one in found}
 
     def map_index(self, dag_id: str, run_id: str, branch_code: str) -> int:
         """Return the map index of a branch."""
-        (index,) = [
-            one.map_index
-            for one in self.api.task_instances(dag_id, run_id)
-            if one.task_id == "sync_branch" and (one.name or "").startswith(branch_code)
-        ]
-        return index
+        return self._branches_of(dag_id, run_id).index(branch_code)
+
+    def _branches_of(self, dag_id: str, run_id: str) -> list[str]:
+        # By the plan: Airflow stores the name that its lists show only when a task has ended for good.
+        return [str(job["branch_code"]) for job in self.api.xcom(dag_id, run_id, "check")]
 
     def summary(self, run: Run) -> Json:
         """Return what a monthly run's summary leaves for machines."""
@@ -164,6 +160,27 @@ class Stage:
     def return_bills(self) -> None:
         """Take back what ``withdraw_bills`` did."""
         self.control.run("UPDATE PWACIS.TB_TR_DEBT_TRN SET CANCELFLAG = NULL WHERE CANCELFLAG = 'W'")
+
+    def loaded_months(self) -> list[str]:
+        """Return the months that the monthly DAG has loaded, by the ledger."""
+        query = "SELECT DISTINCT year_month FROM bm_loaded_months WHERE is_own_year AND dag_id = %s ORDER BY 1"
+        with psycopg.connect(self.stack.data_dsn) as connection:
+            return [ym for (ym,) in connection.execute(query, [MONTHLY])]
+
+    @contextmanager
+    def held(self, branch_code: str, month: Ym) -> Iterator[None]:
+        """Hold a branch-month within the block, as another load of it does."""
+        with (
+            psycopg.connect(self.stack.data_dsn) as connection,
+            month_transaction(
+                connection,
+                branch_code=branch_code,
+                ym=month,
+                fiscal_year=fiscal_year_of(month),
+                task_timeout_s=_RUN_TIMEOUT_S,
+            ),
+        ):
+            yield
 
     def administer(self, statement: str) -> None:
         """Run a statement in the product's database as its administrator."""
@@ -242,9 +259,8 @@ def opened_stage(directory: Path, last_month: Ym, tell: Callable[[str], None]) -
     with (
         running_stack(options, tell) as stack,
         StandinControl(control_port) as control,
-        psycopg.connect(stack.data_dsn, autocommit=True) as database,
     ):
-        yield Stage(stack, control, database)
+        yield Stage(stack, control)
 
 
 def _descendants(process: int) -> Iterator[int]:
