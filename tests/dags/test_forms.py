@@ -74,7 +74,9 @@ def test_a_batch_holds_1_to_1000_customers(size: int | None, is_accepted: bool, 
     assert _accepts(month_form["batch_size"], size) == is_accepted
 
 
-@pytest.mark.parametrize(("year", "is_accepted"), [(None, True), (2026, True), (2569, True), (26, False), (3000, False)])
+@pytest.mark.parametrize(
+    ("year", "is_accepted"), [(None, True), (2026, True), (2569, True), (26, False), (3000, False)]
+)
 def test_a_fiscal_year_is_taken_in_either_era(year: int | None, is_accepted: bool, month_form: dict[str, Any]) -> None:
     assert _accepts(month_form["cohort_fiscal_year"], year) == is_accepted
 
