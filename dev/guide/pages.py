@@ -70,6 +70,10 @@ class AirflowPages:
         """Have long lines of the log broken."""
         self._choose_log_setting("Wrap")
 
+    def unwrap_log(self) -> None:
+        """Have them whole again, here and on the pages to come: the browser remembers it."""
+        self._choose_log_setting("Unwrap")
+
     def widen_log(self) -> None:
         """Give the log the whole window, without its times."""
         self._choose_log_setting("Hide Timestamps")

@@ -165,9 +165,10 @@ def _a_bad_night(scene: Play) -> None:
     scene.pages.show_log(MONTHLY, run_id, "sync_branch", "ORA-00942", index)
     scene.pages.wrap_log()
     scene.pages.take_picture("branch-log", height=560)
+    scene.pages.unwrap_log()
     scene.pages.show_log(MONTHLY, run_id, "summary", "branches failed")
     scene.pages.widen_log()
-    scene.pages.take_picture("summary", width=1600, height=560)
+    scene.pages.take_picture("summary", width=1600, height=640)
 
 
 def _the_repair(scene: Play) -> None:
@@ -216,6 +217,7 @@ def _a_check_that_is_red(scene: Play) -> None:
     scene.pages.show_log(MONTHLY, run.run_id, "check", "is not a month")
     scene.pages.wrap_log()
     scene.pages.take_picture("check-red", height=560)
+    scene.pages.unwrap_log()
     stage.expect_problem("a month in the future", "is in the future", {"ym": "219901"})
     stage.expect_problem("a branch that is not in the list", "not in the list", {"ym": ym, "branches": ["9999"]})
     tick = datetime(int(ym[:4]) - 3, int(ym[4:]), 16, 8, tzinfo=BANGKOK)
