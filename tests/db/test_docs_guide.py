@@ -1,4 +1,4 @@
-"""The operator's guide says what the code says: its messages, classes, codes and links."""
+"""The operator's guide says what the code says: its messages, classes, codes, pictures and links."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import get_args
 
 import pytest
 
+from dev.guide.browser import MOST_BYTES
 from dev.stack.airflow import REPOSITORY
 from include.bigmeter import errors
 from include.bigmeter.source import failures as source_failures
@@ -165,6 +166,15 @@ def test_the_delays_of_the_retries_are_those_of_the_code() -> None:
     minutes = [f"{first // 60}–{last // 60}" for first, last in windows]
     assert f"{', '.join(minutes[:-1])} and {minutes[-1]} minutes later, four tries" in GUIDE
     assert len(windows) == 3
+
+
+def test_each_picture_is_shown_and_each_that_is_shown_is_there() -> None:
+    shown = set(re.findall(r"!\[[^\]]+\]\(screenshots/([\w-]+\.png)\)", GUIDE))
+    pictures = {path.name: path for path in (DOCS / "screenshots").glob("*")}
+    assert shown == set(pictures)
+    for path in pictures.values():
+        assert path.read_bytes().startswith(b"\x89PNG")
+        assert path.stat().st_size <= MOST_BYTES
 
 
 @pytest.mark.parametrize("page", ["operators-guide.md", "consumers.md", "data-dictionary.md"])
