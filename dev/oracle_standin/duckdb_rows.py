@@ -46,7 +46,6 @@ def _decimals(column: tuple[Any, ...]) -> Iterable[Decimal | None]:
 
 
 _FROM: Final[dict[Held, Callable[[tuple[Any, ...]], Iterable[Decimal | None]]]] = {
-    Held.DIGITS: _decimals,
     Held.INTEGER: _decimals,
     Held.EXACT: lambda column: map(_EXACT.__getitem__, column),
 }

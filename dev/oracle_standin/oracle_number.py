@@ -35,8 +35,8 @@ _HEADS = [
 """The length byte and the first byte of a positive number by its exponent and its count of digits."""
 
 
-def encode_with_length(value: Decimal) -> bytes:
-    """Encode a number behind its length byte, as a row holds it.
+def encode_with_length(value: Decimal | str) -> bytes:
+    """Encode a number, or its plain digits, behind its length byte, as a row holds it.
 
     Positive numbers of ordinary size, nearly all there are, take a short way: 0.5 us instead of 2.4 us, measured.
 
@@ -56,7 +56,7 @@ def encode_with_length(value: Decimal) -> bytes:
                 )
                 digits = pairs.rstrip(b"\x00").translate(_PAIR_TO_POSITIVE)
                 return _HEADS[(len(whole) + 1) >> 1][len(digits)] + digits
-    stored = encode_number(value)
+    stored = encode_number(Decimal(value))
     return bytes((len(stored),)) + stored
 
 

@@ -21,7 +21,7 @@ _SIZES = [bytes((size,)) for size in range(256)]
 
 # The value of a column has the type that its Column says; Any spares a check of each of millions of values.
 _ColumnEncoder = Callable[[Sequence[Any]], Iterable[bytes]]
-_Key = TypeVar("_Key", Decimal, datetime)
+_Key = TypeVar("_Key", Decimal | str, datetime)
 
 
 class RowEncoder:
@@ -87,7 +87,16 @@ def _text(value: str | None) -> bytes:
 
 
 def _texts(values: Sequence[str | None]) -> Iterable[bytes]:
-    return map(_text, values)
+    """Encode each text once if many repeat themselves, else all of them in a row."""
+    distinct = set(values)
+    if len(distinct) * 2 <= len(values):
+        return map({value: _text(value) for value in distinct}.__getitem__, values)
+    if None in distinct or "" in distinct:
+        return map(_text, values)
+    stored = list(map(str.encode, cast("Sequence[str]", values)))
+    if max(map(len, stored)) > MAX_SHORT:
+        return map(byte_string, stored)
+    return [_SIZES[len(text)] + text for text in stored]
 
 
 def _longs(values: Sequence[str | None]) -> Iterable[bytes]:

@@ -11,7 +11,8 @@ Value = str | Decimal | datetime | float | bytes | None
 """One value of a row or a bind.
 
 VARCHAR2 and CHAR are ``str`` (never empty: Oracle's ``''`` is NULL), NUMBER is ``Decimal``, DATE and TIMESTAMP
-are naive ``datetime``, BINARY_DOUBLE is ``float``, RAW is ``bytes``.
+are naive ``datetime``, BINARY_DOUBLE is ``float``, RAW is ``bytes``. In a row, NUMBER may also be its plain digits
+as ``str`` ("-12.5"): a backend that has them need not make a ``Decimal`` that is only written out again.
 """
 
 

@@ -28,7 +28,7 @@ class Action(Enum):
 
 
 class Held(Enum):
-    """How DuckDB gives a result value, and so how it becomes one of ours."""
+    """How DuckDB gives a result value, and so how it becomes one of ours; digits are one as they are."""
 
     AS_IS = auto()
     DIGITS = auto()

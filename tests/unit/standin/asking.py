@@ -68,12 +68,20 @@ def a_bind(value: Value | int, name: str = "X") -> Bind:
 
 
 def ask(session: DuckDBSession, sql: str, *values: Value | int) -> list[Row]:
-    """Run a query and return all its rows."""
-    rows = session.execute(sql, [a_bind(value) for value in values]).rows
+    """Run a query and return all its rows, every NUMBER as a ``Decimal``."""
+    result = session.execute(sql, [a_bind(value) for value in values])
+    rows = result.rows
     assert rows is not None, f"{sql} is no query"
+    numbers = [column.type is OracleType.NUMBER for column in result.columns]
     found: list[Row] = []
     while chunk := rows.fetch(1000):
-        found += chunk
+        found += (
+            tuple(
+                Decimal(value) if is_number and isinstance(value, str) else value
+                for value, is_number in zip(row, numbers, strict=True)
+            )
+            for row in chunk
+        )
     rows.close()
     return found
 
