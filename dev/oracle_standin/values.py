@@ -12,7 +12,7 @@ Value = str | Decimal | datetime | float | bytes | None
 
 VARCHAR2 and CHAR are ``str`` (never empty: Oracle's ``''`` is NULL), NUMBER is ``Decimal``, DATE and TIMESTAMP
 are naive ``datetime``, BINARY_DOUBLE is ``float``, RAW is ``bytes``. In a row, NUMBER may also be its plain digits
-as ``str`` ("-12.5"): a backend that has them need not make a ``Decimal`` that is only written out again.
+as ``str`` ("-12.50"): a backend that has them need not make a ``Decimal`` that is only written out again.
 """
 
 

@@ -94,6 +94,8 @@ class DecimalBind:
 
         :raises TooWideError: when the form does not hold the number.
         """
+        if isinstance(value, Decimal) and (text := str(value)).isdigit() and len(text) <= self.precision - self.scale:
+            return text  # a whole number that fits: nearly every key and code, in a tenth of the time
         number = as_number(value)
         if not numbers.is_exact(number, self.precision, self.scale):
             raise TooWideError(bind)

@@ -363,8 +363,5 @@ def _order_by(items: list[str]) -> str:
 
 
 def _output(term: Term) -> str:
-    """Let stored decimals leave DuckDB as digits without trailing zeros: text is read fastest."""
-    if not isinstance(term.form, Fixed):
-        return term.sql
-    text = f"CAST({term.sql} AS VARCHAR)"
-    return f"rtrim(rtrim({text}, '0'), '.')" if term.form.scale else text
+    """Let stored decimals leave DuckDB as digits, with all the zeros of their scale: text is read fastest."""
+    return f"CAST({term.sql} AS VARCHAR)" if isinstance(term.form, Fixed) else term.sql

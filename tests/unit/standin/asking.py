@@ -11,6 +11,7 @@ import pytest
 
 from dev.oracle_standin.backend import OracleError
 from dev.oracle_standin.catalogue import Catalogue, Table
+from dev.oracle_standin.dialect.numbers import plain
 from dev.oracle_standin.dialect.types import duckdb_type
 from dev.oracle_standin.duckdb_backend import DuckDBBackend, DuckDBSession
 from dev.oracle_standin.values import Bind, Column, OracleType, Value
@@ -77,7 +78,7 @@ def ask(session: DuckDBSession, sql: str, *values: Value | int) -> list[Row]:
     while chunk := rows.fetch(1000):
         found += (
             tuple(
-                Decimal(value) if is_number and isinstance(value, str) else value
+                plain(Decimal(value)) if is_number and isinstance(value, str) else value
                 for value, is_number in zip(row, numbers, strict=True)
             )
             for row in chunk
