@@ -25,8 +25,9 @@ Where to look, from the outside in:
 ``oracle_number``    NUMBER as Oracle stores it; ``oracle_date``, ``oracle_float`` likewise
 ``ora_messages``     the wording of errors that tests ask for by number
 ``backend``          what the server asks of the database behind it; ``values``, ``catalogue`` are its types
-``duckdb_backend``   the database that is shipped, with Oracle's SQL read by ``dialect``; ``duckdb_rows`` its results,
-                     ``row_locks`` who holds which row
+``duckdb_backend``   the database that is shipped, with Oracle's SQL read by ``dialect``: a session's statements and
+                     transactions; ``duckdb_store`` what the sessions share, ``duckdb_rows`` their results,
+                     ``duckdb_errors`` DuckDB's errors in Oracle's words, ``row_locks`` who holds which row
 ``SQL.md``           the SQL that is answered, with examples that the tests run
 ===================  ==========================================================================================
 """

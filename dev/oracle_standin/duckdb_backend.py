@@ -8,12 +8,10 @@ changes are noted, and played again on a fresh transaction after an error, or wh
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, field
 
 import duckdb
 
@@ -21,40 +19,18 @@ from dev.oracle_standin.backend import OracleError, Result, Rows
 from dev.oracle_standin.catalogue import Catalogue
 from dev.oracle_standin.dialect import dates, duckdb_functions
 from dev.oracle_standin.dialect.binds import EVERY_SUM, NarrowColumnError, TooWideError, values_of
-from dev.oracle_standin.dialect.errors import from_text, ora, unimplemented
-from dev.oracle_standin.dialect.names import Environment, StoredTable, identifier
+from dev.oracle_standin.dialect.errors import ora, unimplemented
+from dev.oracle_standin.dialect.names import Environment, StoredTable
 from dev.oracle_standin.dialect.session_control import Control, SessionControl, read_control
 from dev.oracle_standin.dialect.translate import Action, Translation, translate
+from dev.oracle_standin.duckdb_errors import ConflictError, StaleTranslationError, SumOverflowError, oracle_error
 from dev.oracle_standin.duckdb_rows import ListedRows, RawRow, StreamedRows
-from dev.oracle_standin.row_locks import RowLocks
+from dev.oracle_standin.duckdb_store import MOMENT, Store, TableKey, stored_tables
 from dev.oracle_standin.values import Bind, Column, OracleType
 
 _FIRST_ROWS = 256
-_TRANSLATIONS = 2000
 _STATEMENTS = 200
 _SNAPSHOTS = 3
-_MOMENT: Final = '"stand-in"."moment"'
-
-_TableKey = tuple[str, str]
-
-
-@dataclass(slots=True)
-class _Store:
-    """What all sessions share."""
-
-    connection: duckdb.DuckDBPyConnection
-    tables: Mapping[_TableKey, StoredTable]
-    lock: threading.Condition = field(default_factory=threading.Condition)
-    """Held while a moment is taken or changes are committed, so that a moment is never half a commit."""
-    version: int = 0
-    commits: dict[_TableKey, int] = field(default_factory=dict)
-    row_locks: RowLocks = field(default_factory=RowLocks)
-    translations: OrderedDict[object, Translation] = field(default_factory=OrderedDict)
-
-    def cursor(self) -> duckdb.DuckDBPyConnection:
-        """Return a new connection to the same database."""
-        with self.lock:
-            return self.connection.cursor()
 
 
 class DuckDBBackend:
@@ -70,20 +46,8 @@ class DuckDBBackend:
         # more than it gains (median 4.7 ms against 0.6 ms for one row by key, on a busy machine of two cores).
         connection.execute("SET threads = 1")
         connection.execute('CREATE SCHEMA IF NOT EXISTS "stand-in"')
-        connection.execute(f"CREATE TABLE IF NOT EXISTS {_MOMENT} (x INTEGER)")
-        found: dict[_TableKey, dict[str, str]] = {}
-        for schema, table, column, stored in connection.execute(
-            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal"
-        ).fetchall():
-            found.setdefault((schema, table), {})[column] = stored
-        tables: dict[_TableKey, StoredTable] = {}
-        for key, table in catalogue.items():
-            stored_columns = found.get(key, {})
-            missing = [column.name for column in table.columns if column.name not in stored_columns]
-            if missing:
-                raise ValueError(f"DuckDB has no {key[0]}.{key[1]} with the columns {', '.join(missing)}")
-            tables[key] = StoredTable(table, key[0], stored_columns)
-        self._store = _Store(connection, tables)
+        connection.execute(f"CREATE TABLE IF NOT EXISTS {MOMENT} (x INTEGER)")
+        self._store = Store(connection, stored_tables(connection, catalogue))
 
     def open_session(self, user: str) -> DuckDBSession:
         """Open a session; ``user`` is taken in Oracle's upper case."""
@@ -97,7 +61,7 @@ class _Change:
     sql: str
     binds: Sequence[Bind]
     row_count: int
-    table: _TableKey
+    table: TableKey
 
 
 @dataclass(slots=True)
@@ -105,7 +69,7 @@ class _Moment:
     """A read-only transaction: connections that see one moment, and the tables as they were stored then."""
 
     cursors: list[duckdb.DuckDBPyConnection]
-    tables: Mapping[_TableKey, StoredTable]
+    tables: Mapping[TableKey, StoredTable]
     version: int
 
 
@@ -114,7 +78,7 @@ class _Changes:
     """An open transaction with changes."""
 
     cursor: duckdb.DuckDBPyConnection
-    seen: dict[_TableKey, int]
+    seen: dict[TableKey, int]
     version: int
     journal: list[_Change] = field(default_factory=list)
 
@@ -122,7 +86,7 @@ class _Changes:
 class DuckDBSession:
     """One client's session."""
 
-    def __init__(self, store: _Store, user: str) -> None:
+    def __init__(self, store: Store, user: str) -> None:
         self._store = store
         self._user = user
         self._schema = user
@@ -196,8 +160,7 @@ class DuckDBSession:
                     self._replay()
                     changes, self._changes = self._changes, None
                 changes.cursor.execute("COMMIT")
-                for key in {change.table for change in changes.journal}:
-                    self._store.commits[key] = self._store.commits.get(key, 0) + 1
+                self._store.count_commit({change.table for change in changes.journal})
             except duckdb.Error as error:
                 raise self._oracle_error(error) from None
             finally:
@@ -256,13 +219,12 @@ class DuckDBSession:
     ) -> Translation:
         store = self._store
         with store.lock:
-            source: _Store | _Moment = self._moment or store
+            source: Store | _Moment = self._moment or store
             version, tables = source.version, source.tables
             key = (sql, types, wide, self._user, self._schema, self._date_format, version)
-            known = store.translations.get(key)
-            if known is not None:
-                store.translations.move_to_end(key)
-                return known
+            known = store.translation(key)
+        if known is not None:
+            return known
         environment = Environment(tables, self._user, self._schema, self._date_format)
         try:
             made = translate(sql, types, environment, wide)
@@ -271,10 +233,7 @@ class DuckDBSession:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError):
             # A tree of a shape that nobody here has thought of: not answered, but no reason to lose the session.
             raise unimplemented("this statement") from None
-        with store.lock:
-            store.translations[key] = made
-            while len(store.translations) > _TRANSLATIONS:
-                store.translations.popitem(last=False)
+        store.remember(key, made)
         return made
 
     def _prepared(
@@ -297,7 +256,7 @@ class DuckDBSession:
                 return self._run_once(sql, binds, version)
             except NarrowColumnError as error:
                 self._widen(self._translation(sql, tuple(bind.type for bind in binds)), error.column)
-            except _StaleTranslationError:
+            except StaleTranslationError:
                 continue
 
     def _run_once(self, sql: str, binds: Sequence[Bind], version: int) -> Result:
@@ -305,13 +264,14 @@ class DuckDBSession:
         if translation.action is Action.QUERY:
             try:
                 return Result(translation.columns, self._query(translation, values, version))
-            except _OverflowError:
+            except SumOverflowError:
                 translation, values = self._prepared(sql, binds, frozenset({EVERY_SUM}))
                 return Result(translation.columns, self._query(translation, values, version))
         if self._moment is not None:
             raise ora(1456)
         if translation.action is Action.DEFINE:
-            self._define(translation, values)
+            self.commit()  # DDL commits before and after
+            self._store.define(translation, values)
             return Result()
         return Result(row_count=self._change(sql, binds))
 
@@ -321,7 +281,7 @@ class DuckDBSession:
         if self._changes is not None and self._changes.journal:
             self._refresh({table.key for table in translation.tables})
             if self._changes.version != version:
-                raise _StaleTranslationError
+                raise StaleTranslationError
             return ListedRows(self._in_changes(translation.sql, values), translation.held)
         cursor, self._reader = self._reader or self._store.cursor(), None
         try:
@@ -334,7 +294,7 @@ class DuckDBSession:
             raise
         try:
             self._require_version(version)
-        except _StaleTranslationError:
+        except StaleTranslationError:
             cursor.close()
             raise
         if len(first) < _FIRST_ROWS:
@@ -346,7 +306,7 @@ class DuckDBSession:
         """Check that no table was stored anew between the translation of a statement and its start."""
         if self._store.version != version:
             with self._store.lock:
-                raise _StaleTranslationError
+                raise StaleTranslationError
 
     def _statement(self, cursor: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statement:
         known = self._statements.get(sql)
@@ -389,7 +349,7 @@ class DuckDBSession:
             cursors = [self._store.connection.cursor() for _ in range(_SNAPSHOTS)]
             for cursor in cursors:
                 cursor.execute("BEGIN TRANSACTION READ ONLY")
-                cursor.execute(f"SELECT x FROM {_MOMENT} LIMIT 0").fetchall()
+                cursor.execute(f"SELECT x FROM {MOMENT} LIMIT 0").fetchall()
             self._moment = _Moment(cursors, self._store.tables, self._store.version)
 
     def _at_moment(self, moment: _Moment, sql: str, values: list[object]) -> list[RawRow]:
@@ -416,14 +376,14 @@ class DuckDBSession:
             translation, _ = self._prepared(sql, binds)
             self._refresh({table.key for table in translation.tables})
             changes = self._changes or changes
-            key = _target(translation)
+            key = translation.tables[0].key
             try:
                 if translation.row_sql and not self._lock_rows(changes, translation, key, binds):
                     continue
                 with self._running(changes.cursor):
                     count = self._apply(changes.cursor, sql, binds)
                 break
-            except _ConflictError:
+            except ConflictError:
                 self._replay()
             except OracleError:
                 self._replay()
@@ -436,7 +396,7 @@ class DuckDBSession:
         row = cursor.execute(translation.sql, values or None).fetchone()
         return int(row[0]) if row else 0
 
-    def _lock_rows(self, changes: _Changes, translation: Translation, key: _TableKey, binds: Sequence[Bind]) -> bool:
+    def _lock_rows(self, changes: _Changes, translation: Translation, key: TableKey, binds: Sequence[Bind]) -> bool:
         """Lock the rows that a statement will change; False if they have to be looked up again.
 
         :raises OracleError: ORA-00060, ORA-01013 while waiting for another session.
@@ -464,11 +424,11 @@ class DuckDBSession:
         with self._store.lock:
             cursor = self._store.connection.cursor()
             cursor.execute("BEGIN TRANSACTION")
-            cursor.execute(f"SELECT x FROM {_MOMENT} LIMIT 0").fetchall()
+            cursor.execute(f"SELECT x FROM {MOMENT} LIMIT 0").fetchall()
             self._changes = _Changes(cursor, dict(self._store.commits), self._store.version)
         return self._changes
 
-    def _refresh(self, tables: set[_TableKey]) -> None:
+    def _refresh(self, tables: set[TableKey]) -> None:
         changes, store = self._changes, self._store
         if changes is not None and (
             changes.version != store.version or any(store.commits.get(t, 0) != changes.seen.get(t, 0) for t in tables)
@@ -509,104 +469,17 @@ class DuckDBSession:
         self._store.lock.notify_all()
 
     def _widen(self, translation: Translation, column: str) -> None:
-        """Store a column of plain NUMBER as ordered bytes from now on, which hold any number.
+        """Store a column so that it holds any number, out of the way of this session's own changes.
 
         :raises OracleError: ORA-00054 while others change the table.
         """
-        store, table = self._store, translation.tables[0]
         if self._changes is not None:
             self._changes.cursor.close()
-        with store.lock:
-            cursor = store.connection.cursor()
-            name = identifier(column)
+        with self._store.lock:
             try:
-                if store.tables[table.key].stored[column] != "BLOB":
-                    cursor.execute(
-                        f"ALTER TABLE {table.sql} ALTER COLUMN {name} SET DATA TYPE BLOB "
-                        f"USING ora_number(CAST({name} AS VARCHAR))"
-                    )
-                    stored = {**store.tables[table.key].stored, column: "BLOB"}
-                    store.tables = {**store.tables, table.key: replace(table, stored=stored)}
-                    store.version += 1
-            except duckdb.TransactionException:
-                raise ora(54) from None
+                self._store.widen(translation.tables[0], column)
             finally:
-                cursor.close()
                 self._replay()
 
-    def _define(self, translation: Translation, values: list[object]) -> None:
-        """Run DDL, which commits before and after."""
-        self.commit()
-        store, change = self._store, translation.definition
-        with store.lock:
-            cursor = store.connection.cursor()
-            try:
-                if change is not None and not change.is_drop:
-                    cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {identifier(change.table.schema)}")
-                cursor.execute(translation.sql, values or None)
-            except duckdb.TransactionException:
-                raise ora(54) from None
-            finally:
-                cursor.close()
-            if change is None:
-                key = _target(translation)
-                store.commits[key] = store.commits.get(key, 0) + 1
-                return
-            tables = dict(store.tables)
-            if change.is_drop:
-                del tables[change.table.key]
-            else:
-                tables[change.table.key] = change.table
-            store.tables = tables
-            store.version += 1
-
-    # ---- errors
-
-    def _oracle_error(self, error: duckdb.Error) -> OracleError:  # noqa: PLR0911 - one error, one return
-        if isinstance(error, duckdb.InterruptException) or self._is_cancelled:
-            return ora(1013)
-        text = str(error)
-        said = from_text(text)
-        if said is not None:
-            return NarrowColumnError.of(said) or said
-        if isinstance(error, duckdb.TransactionException) or "onflict on " in text:
-            return _ConflictError()
-        if isinstance(error, duckdb.ConstraintException):
-            return ora(1, self._user)
-        for part, code in _SAYINGS:
-            if part in text:
-                return ora(code)
-        if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
-            return _OverflowError()
-        if isinstance(error, duckdb.NotImplementedException | duckdb.BinderException | duckdb.ParserException):
-            return unimplemented("this combination")
-        return OracleError(604, f"error occurred at recursive SQL level 1 ({type(error).__name__})")
-
-
-_SAYINGS = (
-    ("More than one row returned by a subquery", 1427),
-    ("must appear in the GROUP BY clause", 979),
-    ("cannot contain aggregates", 934),
-)
-
-
-class _OverflowError(OracleError):
-    """A sum in the stored form has more digits than that form."""
-
-    def __init__(self) -> None:
-        super().__init__(1426, "numeric overflow")
-
-
-class _ConflictError(OracleError):
-    """Another session has changed the same row."""
-
-    def __init__(self) -> None:
-        super().__init__(8177, "can't serialize access for this transaction")
-
-
-class _StaleTranslationError(Exception):
-    """A table is stored otherwise than when the statement was translated."""
-
-
-def _target(translation: Translation) -> _TableKey:
-    return translation.tables[0].key
+    def _oracle_error(self, error: duckdb.Error) -> OracleError:
+        return ora(1013) if self._is_cancelled else oracle_error(error, self._user)
