@@ -10,9 +10,10 @@ from urllib.parse import quote
 import httpx
 
 from dev.guide.browser import HEIGHT, WIDTH, Browser
+from dev.guide.stage import FRESHNESS, MONTHLY, YEARLY
 from dev.stack.airflow import ADMIN, REPOSITORY, Airflow
 
-# What a person who works here every day has set: Bangkok's time, and room for the newest runs beside the details.
+# What a person who works here every day has set: Bangkok's time, and the five newest runs beside the details.
 _REMEMBERED = {
     "timezone": "Asia/Bangkok",
     "i18nextLng": "en",
@@ -20,6 +21,7 @@ _REMEMBERED = {
     "react-resizable-panels:grid-ltr": json.dumps(
         {"details-panel,main-panel": {"expandToSizes": {}, "layout": [26, 74]}}
     ),
+    **{f"dag_runs_limit-{dag_id}": "5" for dag_id in (MONTHLY, YEARLY, FRESHNESS)},
 }
 
 

@@ -70,7 +70,7 @@ def _a_pool_that_does_not_exist(scene: Play) -> None:
     (run, *_) = _runs(stage, YEARLY)
     wait_until(lambda: _count(stage, run, "scheduled") == len(BRANCHES), _BACKFILL_TIMEOUT_S, "waiting branches", 1)
     scene.pages.show_branches(YEARLY, run, "capture_cohort", "Scheduled")
-    scene.pages.take_picture("pool-missing", height=560)
+    scene.pages.take_picture("pool-missing", height=760)
     if _count(stage, run, "scheduled") != len(BRANCHES):
         raise SceneError("a branch has started without its pool")
     stage.expect(f"ORACLE_POOL names {POOL}, a pool that does not exist", "scheduled", "scheduled")
@@ -107,7 +107,7 @@ def _a_backfill(scene: Play) -> None:
     wait_until(lambda: _are_finished(stage, CONSUMER, 5), _BACKFILL_TIMEOUT_S, "a run of the example for each month", 1)
     _require_success(stage, CONSUMER)
     scene.pages.show_dag(MONTHLY, "runs")
-    scene.pages.take_picture("runs", height=640)
+    scene.pages.take_picture("runs", width=1600, height=760)
 
 
 def _one_branch_by_hand(scene: Play) -> None:
@@ -150,7 +150,7 @@ def _a_bad_night(scene: Play) -> None:
             "another session holds the branch-month", "another session holds the lock", MONTHLY, run_id, "1245"
         )
         scene.pages.show_branches(MONTHLY, run_id, "sync_branch", "Up For Retry")
-        scene.pages.take_picture("retrying", height=640)
+        scene.pages.take_picture("retrying", height=760)
     run = stage.finished(MONTHLY, run_id)
     (report,) = stage.summary(run)["reports"]
     failed = report["failed"]
@@ -160,7 +160,7 @@ def _a_bad_night(scene: Play) -> None:
     stage.expect("a month that is not billed yet", failed["1062"], "fewer than 80%")
     stage.expect("a constraint that somebody added", failed["1064"], "PostgreSQL refuses a row (23514")
     scene.pages.show_branches(MONTHLY, run_id, "sync_branch", "1062")
-    scene.pages.take_picture("branches-failed", height=640)
+    scene.pages.take_picture("branches-failed", height=760)
     index = stage.map_index(MONTHLY, run_id, "1061")
     scene.pages.show_log(MONTHLY, run_id, "sync_branch", "ORA-00942", index)
     scene.pages.wrap_log()
@@ -192,7 +192,7 @@ def _the_repair(scene: Play) -> None:
     if repaired.state != "success":
         raise SceneError(f"after the repair the run is {repaired.state}")
     scene.pages.show_branches(MONTHLY, run_id, "sync_branch", "1062")
-    scene.pages.take_picture("repaired", height=640)
+    scene.pages.take_picture("repaired", height=760)
 
 
 def _a_month_that_is_accepted(scene: Play) -> None:

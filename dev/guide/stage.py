@@ -32,6 +32,7 @@ CALL_TIMEOUT_S = 30
 _TASK_TIMEOUT_S = 90
 _MONTHS = 21
 _RUN_TIMEOUT_S = 900
+_ALONE_TIMEOUT_S = 15
 _WORKER = "airflow worker -- LocalExecutor"
 
 
@@ -138,16 +139,18 @@ class Stage:
         self._send("POST", "/api/v2/pools", {"name": POOL, "slots": slots, "include_deferred": False})
 
     def kill_task(self) -> None:
-        """Kill a task's process, as a machine that runs out of memory does."""
-        tasks = [
-            child
-            for process in _descendants(os.getpid())
-            if _command_of(process).startswith(_WORKER)
-            for child in _children(process)
-        ]
-        if not tasks:
-            raise StackError("no task is running")
-        os.kill(min(tasks), signal.SIGKILL)
+        """Kill the process of the one task that runs, as a machine that runs out of memory does.
+
+        :raises TimeoutError: if none runs, or several.
+        """
+        running: list[int] = []
+
+        def is_alone() -> bool:  # the process of the task before it may not be gone yet
+            running[:] = _running_tasks()
+            return len(running) == 1
+
+        wait_until(is_alone, _ALONE_TIMEOUT_S, "one task to run alone", poll_s=0.2)
+        os.kill(running[0], signal.SIGKILL)
 
     def withdraw_bills(self, branch_code: str, month: Ym) -> None:
         """Cancel four of five bills of a branch-month in Oracle: billing is not closed yet."""
@@ -261,6 +264,17 @@ def opened_stage(directory: Path, last_month: Ym, tell: Callable[[str], None]) -
         StandinControl(control_port) as control,
     ):
         yield Stage(stack, control)
+
+
+def _running_tasks() -> list[int]:
+    """Return the processes of the tasks that run now; one that has ended and waits to be noticed is none."""
+    return [
+        child
+        for process in _descendants(os.getpid())
+        if _command_of(process).startswith(_WORKER)
+        for child in _children(process)
+        if _command_of(child)  # empty of a process that has ended
+    ]
 
 
 def _descendants(process: int) -> Iterator[int]:
