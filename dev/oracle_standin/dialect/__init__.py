@@ -5,7 +5,9 @@ In the order in which a statement passes through; SQL.md beside this package lis
 ====================  =========================================================================================
 ``session_control``   COMMIT, SET TRANSACTION, ALTER SESSION: what needs no translation
 ``translate``         the way in: one statement to DuckDB text, parameters and described columns
-``parse``             sqlglot's Oracle grammar, held to what Oracle takes, with positions and column headings
+``parse``             sqlglot's Oracle grammar, held to what Oracle takes, with positions
+``lexemes``           literals, quoted names and comments: hints left out, the headings of columns
+``tree``              what a parsed node says: its name, place and sizes, and nothing that is not understood
 ``context``           what is known of a statement while it is translated
 ``names``             scopes: which table or column a name means, ORA-00904, ORA-00918, ORA-00942
 ``queries``           a SELECT block, set operations, WITH, GROUP BY, ORDER BY, DISTINCT

@@ -11,7 +11,6 @@ from sqlglot import exp
 from dev.oracle_standin.dialect.context import Block
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 from dev.oracle_standin.dialect.expressions import Expressions, FunctionTranslator
-from dev.oracle_standin.dialect.parse import only_args, position_of
 from dev.oracle_standin.dialect.terms import (
     EXACT,
     Exact,
@@ -22,6 +21,7 @@ from dev.oracle_standin.dialect.terms import (
     integer,
     varchar,
 )
+from dev.oracle_standin.dialect.tree import only_args, position_of
 from dev.oracle_standin.dialect.types import MAX_PRECISION
 
 GROUP_FUNCTIONS: dict[str, FunctionTranslator] = {}

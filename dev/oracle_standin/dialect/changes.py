@@ -14,7 +14,6 @@ from dev.oracle_standin.dialect.context import Block, Statement
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 from dev.oracle_standin.dialect.expressions import Expressions
 from dev.oracle_standin.dialect.names import Scope, Source, SourceColumn, StoredTable, identifier, invalid
-from dev.oracle_standin.dialect.parse import name_of, only_args, position_of, sizes_of
 from dev.oracle_standin.dialect.queries import Queries
 from dev.oracle_standin.dialect.terms import (
     EXACT,
@@ -29,6 +28,7 @@ from dev.oracle_standin.dialect.terms import (
     of_column,
     quoted,
 )
+from dev.oracle_standin.dialect.tree import name_of, only_args, position_of, sizes_of
 from dev.oracle_standin.dialect.types import PLAIN_NUMBER_SCALE, duckdb_type
 from dev.oracle_standin.values import Column, OracleType
 

@@ -11,8 +11,8 @@ from sqlglot import exp
 from dev.oracle_standin.backend import OracleError
 from dev.oracle_standin.dialect.context import Block
 from dev.oracle_standin.dialect.errors import ora, unimplemented
-from dev.oracle_standin.dialect.parse import only_args, position_of
 from dev.oracle_standin.dialect.terms import Kind, quoted
+from dev.oracle_standin.dialect.tree import only_args, position_of
 
 if TYPE_CHECKING:
     from dev.oracle_standin.dialect.expressions import Expressions

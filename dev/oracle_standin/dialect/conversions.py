@@ -14,7 +14,6 @@ from dev.oracle_standin.dialect import dates, numbers
 from dev.oracle_standin.dialect.binds import DateTextBind, NumberTextBind
 from dev.oracle_standin.dialect.context import Statement
 from dev.oracle_standin.dialect.errors import ora, unimplemented
-from dev.oracle_standin.dialect.parse import position_of
 from dev.oracle_standin.dialect.terms import (
     EXACT,
     MAX_TEXT,
@@ -33,6 +32,7 @@ from dev.oracle_standin.dialect.terms import (
     quoted,
     varchar,
 )
+from dev.oracle_standin.dialect.tree import position_of
 from dev.oracle_standin.values import OracleType
 
 _LONGEST_NUMBER_TEXT = 40

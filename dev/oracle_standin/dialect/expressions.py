@@ -19,7 +19,6 @@ from dev.oracle_standin.dialect.context import Block, QueryTranslator, Statement
 from dev.oracle_standin.dialect.conversions import Conversions
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 from dev.oracle_standin.dialect.function_names import AGGREGATES, UNBUILT_FUNCTIONS
-from dev.oracle_standin.dialect.parse import only_args, position_of, sizes_of
 from dev.oracle_standin.dialect.terms import (
     EXACT,
     INTEGER,
@@ -40,6 +39,7 @@ from dev.oracle_standin.dialect.terms import (
     text_literal,
     varchar,
 )
+from dev.oracle_standin.dialect.tree import only_args, position_of, sizes_of
 from dev.oracle_standin.dialect.types import MAX_PRECISION
 from dev.oracle_standin.values import OracleType
 

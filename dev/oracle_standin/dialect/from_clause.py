@@ -11,8 +11,8 @@ from dev.oracle_standin.dialect.context import Block, Statement, Subquery
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 from dev.oracle_standin.dialect.expressions import Expressions
 from dev.oracle_standin.dialect.names import Scope, Source, SourceColumn, identifier
-from dev.oracle_standin.dialect.parse import name_of, only_args, position_of
 from dev.oracle_standin.dialect.terms import Kind, Term, of_column
+from dev.oracle_standin.dialect.tree import name_of, only_args, position_of
 
 Views = list[dict[str, tuple[str, Subquery]]]
 """The names that WITH defines, innermost last: each with its DuckDB name and what it holds."""

@@ -11,7 +11,6 @@ from sqlglot import exp
 from dev.oracle_standin.dialect.context import Block
 from dev.oracle_standin.dialect.errors import ora, unimplemented
 from dev.oracle_standin.dialect.expressions import Expressions, FunctionTranslator
-from dev.oracle_standin.dialect.parse import position_of
 from dev.oracle_standin.dialect.terms import (
     EXACT,
     INTEGER,
@@ -29,6 +28,7 @@ from dev.oracle_standin.dialect.terms import (
     quoted,
     varchar,
 )
+from dev.oracle_standin.dialect.tree import position_of
 
 ScalarTranslator = Callable[[Expressions, list[exp.Expr], Block, exp.Expr], Term]
 

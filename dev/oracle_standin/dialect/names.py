@@ -10,8 +10,8 @@ from sqlglot import exp
 from dev.oracle_standin.backend import OracleError
 from dev.oracle_standin.catalogue import Table
 from dev.oracle_standin.dialect.errors import ora, unimplemented
-from dev.oracle_standin.dialect.parse import name_of, position_of
 from dev.oracle_standin.dialect.terms import Term
+from dev.oracle_standin.dialect.tree import name_of, position_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,10 @@ from sqlglot.parsers.oracle import OracleParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dev.oracle_standin.dialect.errors import ora, unimplemented
+from dev.oracle_standin.dialect.lexemes import without_hints
+from dev.oracle_standin.dialect.tree import check_length
 
-_LEXEMES = re.compile(
-    r"(?P<q>(?<![\w$#])[nN]?[qQ]'(?:\[.*?\]'|\{.*?\}'|\(.*?\)'|<.*?>'|(?P<d>[^\s\[{(<]).*?(?P=d)'))"
-    r"|(?P<string>'(?:[^']|'')*')"
-    r'|(?P<name>"[^"]*")'
-    r"|(?P<line>--[^\n]*)"
-    r"|(?P<block>/\*.*?\*/)"
-    r"|(?P<open>'|\"|/\*)",
-    re.DOTALL,
-)
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
-_MAX_IDENTIFIER_BYTES = 128
 
 _OPERATORS = {
     TokenType.L_PAREN: "(",
@@ -58,18 +50,6 @@ _WANTS_MORE = {
 } - {TokenType.R_PAREN, TokenType.STAR, TokenType.JOIN_MARKER}
 _LITERALS = (TokenType.STRING, TokenType.RAW_STRING, TokenType.NATIONAL_STRING)
 _UNEQUAL = ("<>", "!=", "^=")
-
-_RESERVED_WORDS = """
-ACCESS ADD ALL ALTER AND ANY AS ASC AUDIT BETWEEN BY CHAR CHECK CLUSTER COLUMN COMMENT COMPRESS CONNECT CREATE
-CURRENT DATE DECIMAL DEFAULT DELETE DESC DISTINCT DROP ELSE EXCLUSIVE EXISTS FILE FLOAT FOR FROM GRANT GROUP HAVING
-IDENTIFIED IMMEDIATE IN INCREMENT INDEX INITIAL INSERT INTEGER INTERSECT INTO IS LEVEL LIKE LOCK LONG MAXEXTENTS
-MINUS MLSLABEL MODE MODIFY NOAUDIT NOCOMPRESS NOT NOWAIT NULL NUMBER OF OFFLINE ON ONLINE OPTION OR ORDER PCTFREE
-PRIOR PUBLIC RAW RENAME RESOURCE REVOKE ROW ROWID ROWNUM ROWS SELECT SESSION SET SHARE SIZE SMALLINT START
-SUCCESSFUL SYNONYM SYSDATE TABLE THEN TO TRIGGER UID UNION UNIQUE UPDATE USER VALIDATE VALUES VARCHAR VARCHAR2 VIEW
-WHENEVER WHERE WITH
-"""
-RESERVED = frozenset(_RESERVED_WORDS.split())
-"""Words that cannot name a thing unless quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,25 +363,6 @@ def parse(sql: str) -> Statement:
     return Statement(sql, tree, tuple(starts))
 
 
-def without_hints(sql: str) -> str:
-    """Return the text with hints made comments, every offset kept.
-
-    :raises OracleError: ORA-01756, ORA-01740 for what is opened and never closed.
-    """
-    out: list[str] = []
-    at = 0
-    for match in _LEXEMES.finditer(sql):
-        if match["open"]:
-            opened = {"'": 1756, '"': 1740}.get(match["open"], 933)
-            raise ora(opened, position=match.start())
-        text = match[0]
-        if match["block"] and text.startswith("/*+"):
-            text = "/* " + text[3:]
-        out += (sql[at : match.start()], text)
-        at = match.end()
-    return "".join(out) + sql[at:]
-
-
 def tokenize(sql: str) -> list[Token]:
     """Return sqlglot's tokens.
 
@@ -450,80 +411,3 @@ def _check_word(written: str, position: int) -> None:
 def _is_mark(character: str) -> bool:
     """Tell a letter's vowel or tone mark (Thai), which Oracle takes within a name."""
     return "\u0e31" <= character <= "\u0e4e"
-
-
-def check_length(name: str, position: int) -> None:
-    """Refuse a name over 128 bytes.
-
-    :raises OracleError: ORA-00972.
-    """
-    if len(name.encode()) > _MAX_IDENTIFIER_BYTES:
-        raise ora(972, position=position)
-
-
-def name_of(identifier: exp.Expr, code: int = 904) -> str:
-    """Return an identifier as Oracle keeps it: upper case unless quoted.
-
-    :param code: the ORA number raised for a reserved word.
-    :raises OracleError: for a reserved word that is not quoted.
-    """
-    if not isinstance(identifier, exp.Identifier):
-        raise ora(933, position=position_of(identifier))
-    text = str(identifier.this)
-    if identifier.args.get("quoted"):
-        return text
-    upper = text.upper()
-    if upper in RESERVED:
-        position = position_of(identifier)
-        raise ora(904, f'"{upper}"', position=position) if code == 904 else ora(code, position=position)
-    return upper
-
-
-def position_of(node: exp.Expr) -> int:
-    """Return the 0-based offset of the first thing in a node whose place is known."""
-    for found in node.find_all(exp.Expr, bfs=False):
-        start = found.meta.get("start")
-        if isinstance(start, int):
-            return start
-    return 0
-
-
-def heading(source: str, span: tuple[int, int]) -> str:
-    """Return the column name that Oracle gives an expression: its text in upper case without blanks, literals too."""
-    text = source[span[0] : span[1]]
-    out: list[str] = []
-    at = 0
-    for match in _LEXEMES.finditer(text):
-        out.append(_packed(text[at : match.start()]))
-        if match["name"]:
-            out.append(match[0])
-        elif not (match["line"] or match["block"]):
-            out.append(_packed(match[0]))
-        at = match.end()
-    return "".join(out) + _packed(text[at:])
-
-
-def _packed(text: str) -> str:
-    return "".join(text.split()).upper()
-
-
-def sizes_of(data_type: exp.Expr) -> list[str]:
-    """Return the numbers in the brackets of a data type; ``CHAR`` and ``BYTE`` may follow one.
-
-    :raises OracleError: ORA-00907.
-    """
-    for parameter in data_type.expressions:
-        unit = parameter.args.get("expression")
-        if unit is not None and str(unit.this).upper() not in ("CHAR", "BYTE"):
-            raise ora(907, position=position_of(data_type))
-    return [str(parameter.this.this) for parameter in data_type.expressions]
-
-
-def only_args(node: exp.Expr, *allowed: str) -> None:
-    """Refuse a node that carries more than the arguments that the translation looks at.
-
-    :raises OracleError: ORA-03001 naming the clause.
-    """
-    for key, value in node.args.items():
-        if value and key not in allowed:
-            raise unimplemented(key.rstrip("_").upper().replace("_", " "), position_of(node))

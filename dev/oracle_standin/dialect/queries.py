@@ -13,8 +13,8 @@ from dev.oracle_standin.dialect.expressions import Expressions
 from dev.oracle_standin.dialect.from_clause import FromClause, Views
 from dev.oracle_standin.dialect.function_names import PSEUDO_COLUMNS
 from dev.oracle_standin.dialect.functions import SINGLE_ROW_FUNCTIONS
+from dev.oracle_standin.dialect.lexemes import heading
 from dev.oracle_standin.dialect.names import Scope
-from dev.oracle_standin.dialect.parse import heading, name_of, only_args, position_of
 from dev.oracle_standin.dialect.row_limits import Limit, RowLimits, numbered
 from dev.oracle_standin.dialect.terms import (
     NULL,
@@ -22,6 +22,7 @@ from dev.oracle_standin.dialect.terms import (
     Kind,
     Term,
 )
+from dev.oracle_standin.dialect.tree import name_of, only_args, position_of
 
 
 @dataclass(slots=True)

@@ -13,8 +13,8 @@ from dev.oracle_standin.dialect.context import Block, Statement
 from dev.oracle_standin.dialect.errors import unimplemented
 from dev.oracle_standin.dialect.expressions import Expressions
 from dev.oracle_standin.dialect.names import Scope
-from dev.oracle_standin.dialect.parse import only_args, position_of
 from dev.oracle_standin.dialect.terms import Kind
+from dev.oracle_standin.dialect.tree import only_args, position_of
 
 _MIRRORED = {exp.LT: exp.GT, exp.GT: exp.LT, exp.LTE: exp.GTE, exp.GTE: exp.LTE, exp.EQ: exp.EQ}
 
