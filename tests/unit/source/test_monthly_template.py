@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.template import MARKER, load_monthly_template, parse_monthly_template
+from include.bigmeter.source.draft import MARKER
+from include.bigmeter.source.template import load_monthly_template, parse_monthly_template
 
 COLUMNS = "trn.CUST_CODE, trn.PRESENT_WATER_USG"
 FILTER = "trn.CUST_CODE IN (:C0, :C1)"
