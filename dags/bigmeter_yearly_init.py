@@ -23,7 +23,8 @@ branch with its reason, and so does the log of the branch.
    it is right as it is, trigger the year for that branch with `accept_incomplete`.
 
 To clear: click the red square of the branch in `capture_cohort` or `load_history`, *Clear task*, leave *Downstream*
-ticked. **When `check` is red**, nothing was started: it names the one thing to put right.
+ticked. Before a branch has started, and again while it waits for its next try, Airflow's list shows a number in place
+of its name; the log of the try names it. **When `check` is red**, nothing was started: it names the one thing to put right.
 """
 
 from __future__ import annotations

@@ -41,8 +41,12 @@ def dag_defaults(settings: ScheduleSettings) -> dict[str, Any]:
 def branch_limits(settings: ScheduleSettings) -> dict[str, Any]:
     """Return the arguments of a task that runs once per branch.
 
-    ``map_index_template`` reads the task's own argument, so a branch has its name before its code begins to run. The
-    result is one XCom: by its annotation as a dictionary Airflow would store each key as one more, by a request each.
+    ``map_index_template`` reads the task's own argument, which Airflow renders and stores as soon as the task's process
+    is up: from then on the list shows the branch's name, before that its number. Airflow 3.3.2 forgets the name again
+    while the branch waits for its next try, and if its process was killed: the message that says so has none.
+
+    The result is one XCom: by its annotation as a dictionary Airflow would store each key as one more, by a request
+    each.
     """
     limits: dict[str, Any] = {
         "map_index_template": "{{ task.op_kwargs['job']['label'] }}",
