@@ -93,6 +93,17 @@ def test_a_narrow_table_fits_into_80_columns_and_says_every_reason_in_a_line_of_
     assert report.remarks() == ["FAILED 1065 2025-09: 0 of 200 customers in Oracle; is billing closed?"]
 
 
+def test_a_reason_that_names_no_branch_is_given_its_branch() -> None:
+    lines = [
+        BranchLine(branch=KRANUAN, reason="bigmeter_oracle: there is no such Airflow connection"),
+        BranchLine(branch=NAM_PHONG, counts={**a_month(), "warnings": ["1063 2025-09: billing may be open"]}),
+    ]
+    assert RunReport(kind="monthly", period="2025-09", lines=lines).remarks() == [
+        "FAILED 1065 กระนวน: bigmeter_oracle: there is no such Airflow connection",
+        "1063 2025-09: billing may be open",
+    ]
+
+
 def test_one_branch_is_not_called_branches() -> None:
     loaded = RunReport(kind="monthly", period="2025-09", lines=[BranchLine(branch=NAM_PHONG, counts=a_month())])
     failed = RunReport(kind="monthly", period="2025-09", lines=[BranchLine(branch=NAM_PHONG, reason="x")])

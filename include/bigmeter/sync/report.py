@@ -36,6 +36,13 @@ class BranchLine:
         """True if the branch's data are in."""
         return self.counts is not None
 
+    def named_reason(self) -> str:
+        """Return the reason, which most often begins with the branch's code, and with the branch's name if not."""
+        if not self.reason:
+            return self.branch.label
+        is_named = self.reason.startswith((f"{self.branch.code} ", f"{self.branch.code}:"))
+        return self.reason if is_named else f"{self.branch.label}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunReport:
@@ -74,7 +81,7 @@ class RunReport:
 
     def remarks(self) -> list[str]:
         """Return why each branch that failed did, and what was noticed about the others, a line each."""
-        failed = [f"FAILED {line.reason or line.branch.label}" for line in self.failed]
+        failed = [f"FAILED {line.named_reason()}" for line in self.failed]
         return failed + [warning for line in self.lines if line.counts for warning in line.counts.get("warnings", ())]
 
     def narrow_table(self) -> Table:

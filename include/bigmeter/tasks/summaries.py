@@ -130,11 +130,15 @@ def _why_not_planned(ti: TaskInstance) -> str:
 def _tell(reports: Sequence[RunReport], problem: str | None = None) -> dict[str, Any]:
     """Write the tables to the log, and return codes and counts for messages and machines.
 
+    Reasons and warnings follow their table, a line each: the table's last column lies beyond the edge of a screen.
+
     :param problem: why nothing was loaded at all, if so.
     """
     for report in reports:
         for line in report.to_text().splitlines():
             log.info(line)
+        for remark in report.remarks():
+            log.warning(remark)
     sentence = f"nothing was loaded: {problem}" if problem else "; ".join(report.sentence() for report in reports)
     if problem or any(report.failed for report in reports):
         log.error(sentence)

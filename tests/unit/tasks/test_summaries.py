@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from structlog.testing import capture_logs
+
 from include.bigmeter.tasks import summaries
 
 COUNTS = {
@@ -47,6 +49,43 @@ def test_a_branch_that_was_killed_is_reported_as_that() -> None:
     (report,) = summary["reports"]
     assert report["failed"]["1061"].startswith("ended without a word: killed")
     assert summary["sentence"] == "2025-09: 1 of 2 branches failed: 1061"
+
+
+def test_the_log_gives_each_reason_and_each_warning_on_a_line_of_its_own_below_the_table() -> None:
+    jobs = [a_job(code) for code in ("1060", "1061", "1063")]
+    refused = (
+        "1061 2025-09: Oracle refuses with ORA-00942; is each table of the template there, and may this user see it?"
+    )
+    warned = "1060 2025-09: this month's billing may be open"
+    pushed = {
+        ("check", "return_value"): jobs,
+        ("sync", "return_value"): [{"branch_code": "1060", **COUNTS, "warnings": [warned]}],
+        ("sync", "failure"): [{"subject": "1061", "category": "refused", "reason": refused}],
+    }
+    with capture_logs() as logs:
+        _month(pushed, {"sync_0": "success", "sync_1": "failed", "sync_2": "failed"})
+    told = [(entry["log_level"], entry["event"]) for entry in logs]
+    assert told[-4:-1] == [
+        ("warning", f"FAILED {refused}"),
+        (
+            "warning",
+            "FAILED 1063 1063: ended without a word: killed, or its machine was lost; see its log, then clear it",
+        ),
+        ("warning", warned),
+    ]
+    assert told[-1] == ("error", "2025-09: 2 of 3 branches failed: 1061, 1063")
+    assert all(level == "info" for level, _ in told[:-4])
+
+
+def test_a_run_without_a_problem_has_no_line_below_its_table() -> None:
+    pushed = {
+        ("check", "return_value"): [a_job("1060")],
+        ("sync", "return_value"): [{"branch_code": "1060", **COUNTS}],
+    }
+    with capture_logs() as logs:
+        _month(pushed, {"sync_0": "success"})
+    assert logs[-1]["event"] == "2025-09: 1 branch loaded"
+    assert {entry["log_level"] for entry in logs} == {"info"}
 
 
 def test_the_state_decides_whether_what_was_pushed_still_counts() -> None:
