@@ -25,7 +25,9 @@ with its reason, and so does the log of the branch.
 
 To clear: click the red square of the branch in `sync_branch`, *Clear task*, leave *Downstream* ticked. The month and
 the summary are then repaired. Before a branch has started, and again while it waits for its next try, Airflow's list
-shows a number in place of its name; the log of the try names it. **When `check` is red**, nothing was started: it names the one thing to put right.
+shows a number in place of its name; the log of the try names it.
+
+**When `check` is red**, nothing was started: it names the one thing to put right.
 
 A month whose every branch is in is announced as an event of the asset `bigmeter_meter_details`.
 """

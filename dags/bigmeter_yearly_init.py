@@ -24,7 +24,9 @@ branch with its reason, and so does the log of the branch.
 
 To clear: click the red square of the branch in `capture_cohort` or `load_history`, *Clear task*, leave *Downstream*
 ticked. Before a branch has started, and again while it waits for its next try, Airflow's list shows a number in place
-of its name; the log of the try names it. **When `check` is red**, nothing was started: it names the one thing to put right.
+of its name; the log of the try names it.
+
+**When `check` is red**, nothing was started: it names the one thing to put right.
 """
 
 from __future__ import annotations
