@@ -8,36 +8,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
 
-from include.bigmeter.cli.upkeep import apply_connections
-from include.bigmeter.dsn import ORACLE_DSN_SETTING, POSTGRES_DSN_SETTING, OracleTarget, PostgresTarget
+from include.bigmeter.cli.upkeep import airflow_connections, apply_connections
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.settings import (
-    NOTIFY_CONNECTION_ID,
-    ORACLE_CONNECTION_ID,
-    POSTGRES_CONNECTION_ID,
-    ScheduleSettings,
-)
+from include.bigmeter.settings import ScheduleSettings
 
 ADMIN_ROLE = "Admin"
 # Without it they see neither the page nor its tabs: Airflow's menu asks for the plugins.
 _ROLES_THAT_SEE_PLUGINS = ("Viewer", "User")
-
-
-def connections(environment: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return the Airflow connections of the environment, by id; without ``NOTIFY_URL`` none for messages.
-
-    :raises ConfigError: naming the variable that is missing or malformed.
-    """
-    oracle = OracleTarget.parse(environment.get(ORACLE_DSN_SETTING, "")).airflow_connection()
-    if environment.get("ORACLE_THICK_MODE", "").lower() == "true":
-        oracle["extra"] = {**oracle.get("extra", {}), "thick_mode": True}
-    postgres = PostgresTarget.parse(environment.get(POSTGRES_DSN_SETTING, "")).airflow_connection()
-    found = {ORACLE_CONNECTION_ID: oracle, POSTGRES_CONNECTION_ID: postgres}
-    if url := environment.get("NOTIFY_URL", "").strip():
-        found[NOTIFY_CONNECTION_ID] = {"conn_type": "apprise", "extra": {"config": {"path": url}}}
-    return found
 
 
 def ensure_users(user: str, password: str) -> None:
@@ -75,7 +53,7 @@ def ensure_pool(name: str, slots: int) -> None:
 def main(environment: Mapping[str, str]) -> int:
     """Prepare Airflow; return an exit status."""
     try:
-        wanted = connections(environment)
+        wanted = airflow_connections(environment)
         schedule = ScheduleSettings.from_environment(environment)
         ensure_users(environment.get("ADMIN_USER", "") or "admin", environment.get("ADMIN_PASSWORD", ""))
         apply_connections(wanted)

@@ -12,32 +12,48 @@ import oracledb
 import psycopg
 
 from include.bigmeter.dsn import ORACLE_DSN_SETTING, POSTGRES_DSN_SETTING, OracleTarget, PostgresTarget
-from include.bigmeter.errors import SourceUnavailable
+from include.bigmeter.errors import ConfigError, SourceUnavailable
 from include.bigmeter.settings import Environment
 
+THICK_MODE_SETTING = "ORACLE_THICK_MODE"
 _CONNECT_TIMEOUT_S = 10
+
+
+def is_thick_mode(environment: Environment) -> bool:
+    """Say whether the driver uses Oracle's client library: ``ORACLE_THICK_MODE`` is ``True``; empty is ``False``.
+
+    :raises ConfigError: if it is neither of these words.
+    """
+    word = environment.get(THICK_MODE_SETTING, "").strip().lower()
+    if word not in {"", "true", "false"}:
+        raise ConfigError(f"{THICK_MODE_SETTING}: {word!r} is unknown; write True or False, or leave it empty")
+    return word == "true"
 
 
 class DriverConnections:
     """Opens connections with python-oracledb and psycopg; implements ``sync.connections.Connections``."""
 
-    def __init__(self, oracle: OracleTarget, postgres: PostgresTarget) -> None:
+    def __init__(self, oracle: OracleTarget, postgres: PostgresTarget, *, is_thick: bool = False) -> None:
         self._oracle = oracle
         self._postgres = postgres
+        self._is_thick = is_thick
 
     @classmethod
     def from_environment(cls, environment: Environment) -> DriverConnections:
-        """Read both names.
+        """Read both names, and whether Oracle's client library is wanted.
 
         :raises ConfigError: if one is missing or malformed.
         """
         return cls(
             OracleTarget.parse(environment.get(ORACLE_DSN_SETTING, "")),
             PostgresTarget.parse(environment.get(POSTGRES_DSN_SETTING, "")),
+            is_thick=is_thick_mode(environment),
         )
 
     def open_source(self) -> AbstractContextManager[oracledb.Connection]:
         """Log in to Oracle."""
+        if self._is_thick:
+            oracledb.init_oracle_client()  # as Airflow's hook does at each connection: only the first one loads it
         return oracledb.connect(
             user=self._oracle.user,
             password=self._oracle.password,

@@ -23,23 +23,10 @@ from include.bigmeter import settings as environment_settings
 from include.bigmeter.branches import load_branches
 from include.bigmeter.cli.drivers import StoreOnly, open_postgres
 from include.bigmeter.cli.load import Loaded, Loader, init_once, month_once
-from include.bigmeter.cli.upkeep import apply_connections, migrate_database
-from include.bigmeter.dsn import (
-    ORACLE_DSN_SETTING,
-    POSTGRES_DSN_SETTING,
-    OracleTarget,
-    PostgresTarget,
-    as_airflow_variable,
-)
+from include.bigmeter.cli.upkeep import airflow_connections, apply_connections, migrate_database
+from include.bigmeter.dsn import POSTGRES_DSN_SETTING, PostgresTarget, as_airflow_variable
 from include.bigmeter.errors import BigmeterError, UnavailableError
-from include.bigmeter.settings import (
-    ORACLE_CONNECTION_ID,
-    POSTGRES_CONNECTION_ID,
-    Environment,
-    FreshnessSettings,
-    NotificationSettings,
-    ScheduleSettings,
-)
+from include.bigmeter.settings import Environment, FreshnessSettings, NotificationSettings, ScheduleSettings
 from include.bigmeter.sync.freshness import read_freshness
 
 DEFAULT_HISTORY_MONTHS = 3
@@ -147,10 +134,7 @@ def _migrate(options: argparse.Namespace, environment: Environment) -> int:
 
 
 def _connections(options: argparse.Namespace, environment: Environment) -> int:
-    connections = {
-        ORACLE_CONNECTION_ID: OracleTarget.parse(environment.get(ORACLE_DSN_SETTING, "")).airflow_connection(),
-        POSTGRES_CONNECTION_ID: PostgresTarget.parse(environment.get(POSTGRES_DSN_SETTING, "")).airflow_connection(),
-    }
+    connections = airflow_connections(environment)
     if options.apply:
         apply_connections(connections)
         return _print_facts({"stored": ", ".join(connections)}, as_json=options.json)

@@ -14,10 +14,15 @@ from typing import Any
 import psycopg
 
 from include.bigmeter.branches import Branch
+from include.bigmeter.cli.drivers import is_thick_mode
+from include.bigmeter.dsn import ORACLE_DSN_SETTING, POSTGRES_DSN_SETTING, OracleTarget, PostgresTarget
 from include.bigmeter.errors import ConfigError
+from include.bigmeter.settings import NOTIFY_CONNECTION_ID, ORACLE_CONNECTION_ID, POSTGRES_CONNECTION_ID, Environment
 from include.bigmeter.store.branches import write_branches
 from include.bigmeter.store.failures import connecting
 from include.bigmeter.store.migrations import Adoption, migrate
+
+NOTIFY_URL_SETTING = "NOTIFY_URL"
 
 StoreConnection = psycopg.Connection[tuple[Any, ...]]
 
@@ -41,6 +46,25 @@ def _adoption_facts(adoption: Adoption) -> dict[str, Any]:
     kept = {f"kept in {table}": count for table, count in adoption.kept.items()}
     aside = {f"set aside from {table}, {reason}": count for (table, reason), count in adoption.set_aside.items()}
     return {**kept, **aside, "adopted months of a branch": adoption.months}
+
+
+def airflow_connections(environment: Environment) -> dict[str, dict[str, Any]]:
+    """Return the Airflow connections of the environment, by id; without ``NOTIFY_URL`` none for messages.
+
+    :raises ConfigError: naming the variable that is missing or malformed, never its value.
+    """
+    oracle = OracleTarget.parse(environment.get(ORACLE_DSN_SETTING, "")).airflow_connection()
+    if is_thick_mode(environment):
+        oracle["extra"] = {**oracle.get("extra", {}), "thick_mode": True}
+    postgres = PostgresTarget.parse(environment.get(POSTGRES_DSN_SETTING, "")).airflow_connection()
+    connections = {ORACLE_CONNECTION_ID: oracle, POSTGRES_CONNECTION_ID: postgres}
+    if url := environment.get(NOTIFY_URL_SETTING, "").strip():
+        if "://" not in url:
+            raise ConfigError(
+                f"{NOTIFY_URL_SETTING}: is no Apprise URL; write one such as mailtos://user:password@host"
+            )
+        connections[NOTIFY_CONNECTION_ID] = {"conn_type": "apprise", "extra": {"config": {"path": url}}}
+    return connections
 
 
 def apply_connections(connections: Mapping[str, Mapping[str, Any]]) -> None:
