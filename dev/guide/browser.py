@@ -135,7 +135,7 @@ class Browser:
         wait_until(lambda: self.shows(text, selector), timeout_s, f"the page to show {text!r}", _POLL_S)
 
     def click(self, text: str, selector: str = "button, a, [role=tab], label", *, is_exact: bool = False) -> None:
-        """Click the smallest element of a selector that shows a text, as a mouse does, once it is there.
+        """Click the smallest element of a selector that shows a text, as a mouse does, once it is there and still.
 
         :raises TimeoutError: naming the text.
         """
@@ -143,8 +143,14 @@ class Browser:
         place = f"""(() => {{ const e = {find}; if (!e || e.disabled) return null;
             e.scrollIntoView({{block: 'nearest'}}); const b = e.getBoundingClientRect();
             return [b.x + b.width / 2, b.y + b.height / 2]; }})()"""
-        wait_until(lambda: self.evaluate(place) is not None, _SETTLE_S, f"something to click: {text!r}", _POLL_S)
-        x, y = self.evaluate(place)
+        places: list[Json] = []
+
+        def is_still() -> bool:  # a dialog slides in
+            places.append(self.evaluate(place))
+            return len(places) > 1 and places[-1] is not None and places[-1] == places[-2]
+
+        wait_until(is_still, _SETTLE_S, f"something to click: {text or selector!r}", _POLL_S)
+        x, y = places[-1]
         self.point_at(x, y)
         for kind in ("mousePressed", "mouseReleased"):
             self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)

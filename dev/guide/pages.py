@@ -21,8 +21,16 @@ _REMEMBERED = {
     "react-resizable-panels:grid-ltr": json.dumps(
         {"details-panel,main-panel": {"expandToSizes": {}, "layout": [26, 74]}}
     ),
+    "airflow-markdown-dialog-size": json.dumps({"height": 620, "width": 1000}),
     **{f"dag_runs_limit-{dag_id}": "5" for dag_id in (MONTHLY, YEARLY, FRESHNESS)},
 }
+# Replaces a text on the whole page.
+_SHORTEN = """
+(path) => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(path, '…');
+}
+"""
 
 
 class AirflowPages:
@@ -41,13 +49,17 @@ class AirflowPages:
         browser.keep(airflow.url, cookies={"_token": answer.json()["access_token"]}, storage=_REMEMBERED)
 
     def take_picture(self, name: str, *, width: int = WIDTH, height: int = HEIGHT) -> None:
-        """Take the picture ``name``, with the tracebacks of a log folded: the line above them says it."""
+        """Take the picture ``name``, tracebacks of a log folded, with ``…`` for the place of this repository."""
         self._browser.evaluate("document.querySelectorAll('details[open]').forEach((one) => { one.open = false; })")
+        self._browser.evaluate(f"({_SHORTEN})({json.dumps(str(REPOSITORY))})")
         self._browser.take_picture(self._pictures / f"{name}.png", width=width, height=height, hidden=str(REPOSITORY))
 
-    def show_dags(self, text: str) -> None:
-        """Open the list of DAGs; wait for a text in it."""
-        self._open("/dags", text)
+    def show_import_error(self, file: str, text: str) -> None:
+        """Open the list of DAGs, by its red badge what cannot be read, and there a file; wait for a text."""
+        self._open("/dags", "Dag Runs")
+        self._browser.click("", "button[aria-label^='Dag Import Error']")
+        self._browser.click(file, "[role=dialog] button")
+        self._browser.wait_for(text, "[role=dialog]")
 
     def show_dag(self, dag_id: str, tab: str = "") -> None:
         """Open a DAG's own page, or a tab of it: ``runs``."""

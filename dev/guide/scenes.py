@@ -306,13 +306,13 @@ def _a_paused_dag(scene: Play) -> None:
 
 
 def _a_dag_that_cannot_be_read(scene: Play) -> None:
-    """A schedule that would lose a month: the DAG cannot be imported, and the list says so."""
+    """A schedule that would lose a month: the DAGs cannot be imported, and the list says so."""
     stage = scene.stage
     stage.parse_dags(CRON_MONTHLY="0 0 8 31 * *")
     (error, *_) = stage.api.import_errors().values()
     stage.expect("CRON_MONTHLY on the 31st", error.strip().splitlines()[-1], "does not fire once in each month")
-    scene.pages.show_dags("Import Error")
-    scene.pages.take_picture("import-error", height=560)
+    scene.pages.show_import_error(f"{MONTHLY}.py", "does not fire once in each month")
+    scene.pages.take_picture("import-error", height=680)
     stage.parse_dags()
     if stage.api.import_errors():
         raise SceneError("the DAGs are still not read")
@@ -327,7 +327,7 @@ def _the_manuals(scene: Play) -> None:
     ):
         scene.pages.show_manual(dag_id, text)
     scene.pages.show_manual(MONTHLY, "When a branch is red")
-    scene.pages.take_picture("manual", height=560)
+    scene.pages.take_picture("manual", height=740)
 
 
 def _runs(stage: Stage, dag_id: str) -> list[str]:

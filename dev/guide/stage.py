@@ -256,6 +256,9 @@ def opened_stage(directory: Path, last_month: Ym, tell: Callable[[str], None]) -
             "ORACLE_CALL_TIMEOUT_S": str(CALL_TIMEOUT_S),
             "TASK_TIMEOUT_S": str(_TASK_TIMEOUT_S),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+            # Once: a second time could undo ``parse_dags`` before its picture is taken.
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "7200",
+            "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "14400",
         },
         parallelism=6,
     )
