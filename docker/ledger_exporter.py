@@ -5,21 +5,23 @@
 ``REPORTS_DSN`` names a role that can read. Every request of ``/metrics`` reads the ledger anew; where that fails the
 answer is 503, so that Prometheus sees ``up`` fall to 0 and no old figure looks new. ``/healthy`` asks nobody.
 
-=======================================================  ============================================================
-``bigmeter_overdue_branches{month}``                     branches that a due month is not loaded for; 0 for the last
-                                                         due month when all are in
-``bigmeter_due_month``                                   the last month that had to be in by now, as the number YYYYMM
-``bigmeter_expected_branches``                           branches of the list
-``bigmeter_branch_info{branch,name}``                    1
-``bigmeter_branch_last_month{branch}``                   last month loaded, as the number YYYYMM; 0 if none ever was
-``bigmeter_branch_months_loaded{branch}``                months loaded for their own fiscal year
-``bigmeter_branch_loaded_timestamp_seconds{branch}``     when that month was last loaded
-``bigmeter_branch_customers{branch,state}``              its cohort in that month: reported, zero, missing
-``bigmeter_branch_complete_ratio{branch}``               share of the cohort that is not missing, 0 to 1
-``bigmeter_branch_usage_m3{branch}``                     sum of its usage in that month, cubic metres
-``bigmeter_branch_attempt_timestamp_seconds{branch}``    when its last attempt of any kind ended
-``bigmeter_branch_failing{branch,category}``             1 if that attempt failed, by the class of its error
-=======================================================  ============================================================
+==========================================================  ============================================================
+``bigmeter_overdue_branches{month}``                        branches that a due month is not loaded for; 0 for the last
+                                                            due month when all are in
+``bigmeter_overdue_cohort_branches{fiscal_year,debt_ym}``   branches without the cohort that is due, and the October
+                                                            to ask for, YYYYMM; absent when all have it
+``bigmeter_due_month``                                      last month that had to be in by now, as the number YYYYMM
+``bigmeter_expected_branches``                              branches of the list
+``bigmeter_branch_info{branch,name}``                       1
+``bigmeter_branch_last_month{branch}``                      last month loaded, as the number YYYYMM; 0 if none ever was
+``bigmeter_branch_months_loaded{branch}``                   months loaded for their own fiscal year
+``bigmeter_branch_loaded_timestamp_seconds{branch}``        when that month was last loaded
+``bigmeter_branch_customers{branch,state}``                 its cohort in that month: reported, zero, missing
+``bigmeter_branch_complete_ratio{branch}``                  share of the cohort that is not missing, 0 to 1
+``bigmeter_branch_usage_m3{branch}``                        sum of its usage in that month, cubic metres
+``bigmeter_branch_attempt_timestamp_seconds{branch}``       when its last attempt of any kind ended
+``bigmeter_branch_failing{branch,category}``                1 if that attempt failed, by the class of its error
+==========================================================  ============================================================
 """
 
 from __future__ import annotations
@@ -43,11 +45,12 @@ from psycopg.conninfo import make_conninfo
 from include.bigmeter.branches import load_branches
 from include.bigmeter.dsn import PostgresTarget
 from include.bigmeter.errors import BigmeterError, ConfigError
+from include.bigmeter.periods import october_of
 from include.bigmeter.settings import FreshnessSettings, ScheduleSettings
 from include.bigmeter.store.ledger import BranchFreshness
 from include.bigmeter.store.ledger import read_freshness as read_branches
 from include.bigmeter.sync.attempt import store_of
-from include.bigmeter.sync.freshness import Freshness, read_freshness
+from include.bigmeter.sync.freshness import Freshness, OverdueCohort, read_freshness
 
 DSN_SETTING = "REPORTS_DSN"
 _SERVER_LIMITS = "-c statement_timeout=15000 -c default_transaction_read_only=on"
@@ -100,6 +103,7 @@ class Ledger(Collector):
         with store_of(self._connections) as store:
             branches = read_branches(store)
         yield from _due_months(freshness, len(self._codes))
+        yield _due_cohort(freshness.overdue_cohort)
         yield from _branches([branch for branch in branches if branch.branch_code in set(self._codes)])
 
 
@@ -113,6 +117,17 @@ def _due_months(freshness: Freshness, branches: int) -> Iterator[Metric]:
     yield overdue
     yield GaugeMetricFamily("bigmeter_due_month", "Last month that had to be in by now, YYYYMM.", int(freshness.due))
     yield GaugeMetricFamily("bigmeter_expected_branches", "Branches of the list.", branches)
+
+
+def _due_cohort(cohort: OverdueCohort | None) -> Metric:
+    overdue = GaugeMetricFamily(
+        "bigmeter_overdue_cohort_branches",
+        "Branches without the cohort that is due.",
+        labels=["fiscal_year", "debt_ym"],
+    )
+    if cohort is not None:
+        overdue.add_metric([str(cohort.fiscal_year), october_of(cohort.fiscal_year)], len(cohort.branch_codes))
+    return overdue
 
 
 def _branches(branches: Sequence[BranchFreshness]) -> Iterator[Metric]:

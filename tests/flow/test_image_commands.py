@@ -342,6 +342,9 @@ def test_the_exporter_reads_the_ledger_and_says_so_when_it_cannot(site: Site) ->
         assert figures["bigmeter_branch_info", (("branch", "1063"), ("name", "กปภ.สาขาน้ำพอง"))] == 1
         due = int(figures["bigmeter_due_month", ()])
         assert figures["bigmeter_overdue_branches", (("month", str(due)),)] == branches
+        assert [value for (name, _), value in figures.items() if name == "bigmeter_overdue_cohort_branches"] == [
+            branches
+        ]
         assert {name for name, _ in figures} == _manual_of_the_exporter()
         with psycopg.connect(site.postgres.dsn(), autocommit=True) as server:
             server.execute("ALTER ROLE bigmeter_reader NOLOGIN")
