@@ -85,7 +85,7 @@ def _demo(options: argparse.Namespace, console: Console) -> int:
         console.print(f"[dim]{time.monotonic() - started:5.0f} s[/dim]  {step}")
 
     with running_stack(stack_options, tell) as stack, psycopg.connect(stack.data_dsn, autocommit=True) as database:
-        tell(f"Airflow loads the cohorts {_range(plan.fiscal_years)} and the months {_range(plan.months)}")
+        tell(f"Airflow is asked for the cohorts {_range(plan.fiscal_years)} and the months {_range(plan.months)}")
         before = last_entry(database)
         load(stack, plan, len(load_branches(settings)), console)
         console.print(table(database, plan))

@@ -84,14 +84,16 @@ class _Follower:
         self._told: set[str] = set()
 
     def run(self) -> None:
-        """Return when each part has a run that succeeded.
+        """Return when each part has a run that succeeded, this time or before.
 
         :raises LoadError: if one failed, or after half an hour.
         """
         runs = self._runs()
+        self._say_what_is_there(runs)
         self._bars = {
             part: self._progress.add_task(f"{self._backfill.dag_id} {part}", total=self._steps)
             for part in self._backfill.loads
+            if part not in self._told
         }
         if any(part not in runs or runs[part].state == "failed" for part in self._backfill.loads):
             self._start()
@@ -105,6 +107,16 @@ class _Follower:
     def _runs(self) -> dict[str, Run]:
         parts = ((self._plan.loaded_by(self._backfill, run), run) for run in self._api.runs(self._backfill.dag_id))
         return {part: run for part, run in parts if part is not None}
+
+    def _say_what_is_there(self, runs: Mapping[str, Run]) -> None:
+        """Tell apart what an earlier demo has loaded, which gets no bar, from what is loaded this time."""
+        found = [part for part in self._backfill.loads if part in runs and runs[part].state == "success"]
+        for part in found:
+            self._say(part, "found loaded, not run again")
+        self._told.update(found)
+
+    def _say(self, part: str, outcome: str) -> None:
+        self._progress.console.print(f"{self._backfill.dag_id} {part}: {outcome}", highlight=False)
 
     def _start(self) -> None:
         try:
@@ -130,7 +142,7 @@ class _Follower:
             if run.state in FINISHED and part not in self._told:
                 self._told.add(part)
                 if not self._progress.console.is_terminal:
-                    self._progress.console.print(f"{self._backfill.dag_id} {part}: {run.state}", highlight=False)
+                    self._say(part, run.state)
         ended = [part for part in self._bars if part in runs and runs[part].state in FINISHED]
         if len(ended) < len(self._bars):
             return False

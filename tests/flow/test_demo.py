@@ -24,6 +24,7 @@ from dev.stack.processes import wait_until
 from dev.stack.rest import AirflowApi
 
 TIMEOUT_S = 400
+YEARLY, MONTHLY = "bigmeter_yearly_init", "bigmeter_monthly_sync"
 ONE_MONTH_OF_TWO_BRANCHES = ("--months", "1", "--branches", "1060,1245")
 
 
@@ -57,6 +58,11 @@ def stored_rows(directory: Path) -> list[tuple[Any, ...]]:
         ).fetchall()
 
 
+def outcomes(output: str) -> set[tuple[str, str]]:
+    """Return the DAGs, each with what a demo said of the cohorts or months that it has of them."""
+    return set(re.findall(rf"^({YEARLY}|{MONTHLY}) [^:\n]+: (.+)$", output, re.MULTILINE))
+
+
 def left_processes(directory: Path) -> list[str]:
     return [
         " ".join(process.info["cmdline"])
@@ -81,6 +87,7 @@ def test_the_demo_loads_and_leaves_no_process_behind(demo_directory: Path) -> No
     assert months == 1
     assert reported + zero + missing == 200
     assert usage > 0
+    assert outcomes(output) == {(YEARLY, "success"), (MONTHLY, "success")}
     assert left_processes(demo_directory) == []
 
 
@@ -100,13 +107,14 @@ def test_a_second_demo_changes_nothing_says_so_and_ends_with_ctrl_c(demo_directo
         assert user == ADMIN
         api = AirflowApi(address, user, password)
         try:
-            assert {run.state for run in api.runs("bigmeter_monthly_sync")} == {"success"}
+            assert {run.state for run in api.runs(MONTHLY)} == {"success"}
         finally:
             api.close()
         demo.send_signal(signal.SIGINT)
         rest, _ = demo.communicate(timeout=TIMEOUT_S)
     assert demo.returncode == 0, output + rest
     assert "no row has changed" in output
+    assert outcomes(output) == {(dag_id, "found loaded, not run again") for dag_id in (YEARLY, MONTHLY)}
     assert left_processes(demo_directory) == []
     assert stored_rows(demo_directory) == before
 
