@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from include.bigmeter.cli.main import main
 from include.bigmeter.cli.upkeep import airflow_connections
 from include.bigmeter.errors import ConfigError
+from tests.command_line import Command
 
 BOTH = {"ORACLE_DSN": "reader/secret@db.example:1521/BILLING", "POSTGRES_DSN": "postgres://u:p@pg.example/bigmeter"}
 MESSAGES = {"NOTIFY_URL": " tgram://123456789:s3cret/-1001234567890 "}
@@ -45,29 +45,25 @@ def test_a_missing_name_is_an_error_that_names_it(missing: str) -> None:
         airflow_connections({**BOTH, missing: ""})
 
 
-def test_the_command_prints_a_variable_of_airflow_for_each_that_a_shell_can_read(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert main(["connections"], {**BOTH, **MESSAGES}) == 0
-    printed = dict(shlex.split(line)[0].split("=", 1) for line in capsys.readouterr().out.splitlines())
+def test_the_command_prints_a_variable_of_airflow_for_each_that_a_shell_can_read(command: Command) -> None:
+    answer = command({**BOTH, **MESSAGES}, "connections")
+    assert answer.status == 0
+    printed = dict(shlex.split(line)[0].split("=", 1) for line in answer.out.splitlines())
     assert list(printed) == [f"AIRFLOW_CONN_BIGMETER_{name}" for name in ("ORACLE", "POSTGRES", "NOTIFY")]
     assert json.loads(printed["AIRFLOW_CONN_BIGMETER_NOTIFY"]) == APPRISE
     assert json.loads(printed["AIRFLOW_CONN_BIGMETER_ORACLE"])["password"] == "secret"
 
 
-def test_the_command_prints_one_document_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["connections", "--json"], BOTH) == 0
-    printed: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert printed == airflow_connections(BOTH)
+def test_the_command_prints_one_document_for_machines(command: Command) -> None:
+    answer = command(BOTH, "connections", "--json")
+    assert (answer.status, answer.document()) == (0, airflow_connections(BOTH))
 
 
-def test_what_is_stored_is_named_and_not_shown(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_stored_is_named_and_not_shown(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     stored: list[Any] = []
     monkeypatch.setattr("include.bigmeter.cli.main.apply_connections", stored.append)
-    assert main(["connections", "--apply"], {**BOTH, **MESSAGES}) == 0
+    answer = command({**BOTH, **MESSAGES}, "connections", "--apply")
+    assert answer.status == 0
     assert stored == [airflow_connections({**BOTH, **MESSAGES})]
-    output = capsys.readouterr()
-    assert output.out == "stored: bigmeter_oracle, bigmeter_postgres, bigmeter_notify\n"
-    assert "s3cret" not in output.out + output.err
+    assert answer.out == "stored: bigmeter_oracle, bigmeter_postgres, bigmeter_notify\n"
+    assert answer.err == ""

@@ -1,0 +1,67 @@
+"""What the command line refuses before it opens anything, and what it does without a command."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.command_line import Command
+
+NOWHERE = {"ORACLE_DSN": "reader/s3cret@127.0.0.1:1/BILLING", "POSTGRES_DSN": "postgres://u:s3cret@127.0.0.1:1/db"}
+
+
+def test_without_a_command_and_a_mode_airflow_is_the_scheduler(command: Command) -> None:
+    answer = command({})
+    assert answer.status == 2
+    assert answer.out == ""
+    assert "month-once" in answer.err
+    assert "MODE is empty and no command is given: Airflow is the scheduler here." in answer.err
+
+
+@pytest.mark.parametrize("mode", ["init-once", "Month-Once"])
+def test_without_a_command_mode_decides(command: Command, mode: str) -> None:
+    answer = command({"MODE": mode})
+    assert (answer.status, answer.err.split(":")[1].strip()) == (2, "ORACLE_DSN")
+
+
+@pytest.mark.parametrize(
+    ("environment", "words", "named"),
+    [
+        ({"MODE": "yearly"}, [], "MODE"),
+        ({"ORACLE_DSN": ""}, ["check"], "ORACLE_DSN"),
+        ({"POSTGRES_DSN": ""}, ["migrate"], "POSTGRES_DSN"),
+        ({"CRON_MONTHLY": "30 0 8 16 * *"}, ["month-once"], "CRON_MONTHLY"),
+        ({"TIMEZONE": "Asia/Bangkog"}, ["month-once"], "TIMEZONE"),
+        ({"MIN_REPORTED_SHARE": "80"}, ["init-once"], "MIN_REPORTED_SHARE"),
+        ({"NOTIFY_ON": "sometimes"}, ["check"], "NOTIFY_ON"),
+        ({}, ["month-once", "--ym", "2025-13"], "ym"),
+        ({"YM": "2025-13"}, ["month-once"], "ym"),
+        ({}, ["month-once", "--ym", "209901"], "ym"),
+        ({}, ["month-once", "--ym", "202509", "--batch-size", "0"], "batch_size"),
+        ({}, ["month-once", "--ym", "202509", "--branches", "9999"], "branches"),
+        ({}, ["month-once", "--ym", "202509", "--branches", ""], "--branches"),
+        ({}, ["init-once", "--debt-ym", "256813"], "debt_ym"),
+    ],
+)
+def test_what_is_wrong_is_named_in_one_line_without_a_password(
+    command: Command, environment: dict[str, str], words: list[str], named: str
+) -> None:
+    answer = command({**NOWHERE, **environment}, *words)
+    assert answer.status == 2
+    assert answer.out == ""
+    (line,) = answer.err.splitlines()
+    assert line.startswith(f"error: {named}"), line
+    assert "s3cret" not in line
+
+
+def test_for_machines_an_error_is_one_document(command: Command) -> None:
+    answer = command({**NOWHERE, "YM": "2025-13"}, "month-once", "--json")
+    assert answer.status == 2
+    document = answer.document()
+    assert document["error"] == "configuration"
+    assert document["message"].startswith("ym")
+
+
+def test_a_postgresql_that_is_down_says_try_again_later(command: Command) -> None:
+    answer = command(NOWHERE, "migrate", "--json")
+    assert answer.status == 3
+    assert answer.document()["error"] == "unavailable"
