@@ -23,6 +23,7 @@ from include.bigmeter.store.failures import connecting
 from include.bigmeter.store.migrations import Adoption, migrate
 
 NOTIFY_URL_SETTING = "NOTIFY_URL"
+_NOTIFY_FORM = "mailtos://user:password@host, or the URL of another service that Apprise knows"
 
 StoreConnection = psycopg.Connection[tuple[Any, ...]]
 
@@ -60,9 +61,7 @@ def airflow_connections(environment: Environment) -> dict[str, dict[str, Any]]:
     connections = {ORACLE_CONNECTION_ID: oracle, POSTGRES_CONNECTION_ID: postgres}
     if url := environment.get(NOTIFY_URL_SETTING, "").strip():
         if "://" not in url:
-            raise ConfigError(
-                f"{NOTIFY_URL_SETTING}: is no Apprise URL; write one such as mailtos://user:password@host"
-            )
+            raise ConfigError(f"{NOTIFY_URL_SETTING}: is not a URL; percent-encode special characters: {_NOTIFY_FORM}")
         connections[NOTIFY_CONNECTION_ID] = {"conn_type": "apprise", "extra": {"config": {"path": url}}}
     return connections
 
