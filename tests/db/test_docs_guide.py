@@ -19,6 +19,7 @@ from include.bigmeter.store import failures as store_failures
 
 DOCS = REPOSITORY / "docs"
 GUIDE = (DOCS / "operators-guide.md").read_text(encoding="utf-8")
+RECORD = (DOCS / "provoked.md").read_text(encoding="utf-8")
 CODE = REPOSITORY / "include" / "bigmeter"
 BASES = {"BigmeterError"}
 PLACEHOLDER = "…"
@@ -168,6 +169,23 @@ def test_the_delays_of_the_retries_are_those_of_the_code() -> None:
     assert len(windows) == 3
 
 
+PROVOKED = re.findall(r"^\| (?!what went|---)(.+?) \| (.+) \|$", RECORD, re.MULTILINE)
+
+
+def test_most_classes_were_provoked() -> None:
+    assert len(PROVOKED) >= 20
+
+
+@pytest.mark.parametrize(("how", "said"), PROVOKED, ids=[how for how, _ in PROVOKED])
+def test_what_was_provoked_is_in_the_guide(how: str, said: str) -> None:
+    states = {"scheduled": "*Scheduled*", "queued": "*Queued*", "up_for_retry": "*Up For Retry*"}
+    if said in states:
+        assert states[said] in GUIDE
+    else:
+        quotations = re.findall(r"`([^`]+)`", GUIDE)
+        assert any(_letters(quoted) >= FEWEST_LETTERS and _fits(quoted, said) for quoted in quotations)
+
+
 def test_each_picture_is_shown_and_each_that_is_shown_is_there() -> None:
     shown = set(re.findall(r"!\[[^\]]+\]\(screenshots/([\w-]+\.png)\)", GUIDE))
     pictures = {path.name: path for path in (DOCS / "screenshots").glob("*")}
@@ -177,7 +195,7 @@ def test_each_picture_is_shown_and_each_that_is_shown_is_there() -> None:
         assert path.stat().st_size <= MOST_BYTES
 
 
-@pytest.mark.parametrize("page", ["operators-guide.md", "consumers.md", "data-dictionary.md"])
+@pytest.mark.parametrize("page", ["operators-guide.md", "consumers.md", "data-dictionary.md", "provoked.md"])
 def test_each_link_leads_somewhere(page: str) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)]+)\)", text)
