@@ -44,6 +44,12 @@ _FIND = """
   return fitting[0] || null;
 }
 """
+# Where to click an element e; null if it is not there or cannot be clicked.
+_MIDDLE = """
+if (!e || e.disabled) return null;
+e.scrollIntoView({block: 'nearest'}); const b = e.getBoundingClientRect();
+return [b.x + b.width / 2, b.y + b.height / 2];
+"""
 
 
 class Browser:
@@ -140,16 +146,16 @@ class Browser:
         :raises TimeoutError: naming the text.
         """
         find = f"({_FIND})({json.dumps(selector)}, {json.dumps(text)}, {json.dumps(is_exact)})"
-        place = f"""(() => {{ const e = {find}; if (!e || e.disabled) return null;
-            e.scrollIntoView({{block: 'nearest'}}); const b = e.getBoundingClientRect();
-            return [b.x + b.width / 2, b.y + b.height / 2]; }})()"""
+        self._click_at(f"(() => {{ const e = {find}; {_MIDDLE} }})()", text or selector)
+
+    def _click_at(self, place: str, what: str) -> None:
         places: list[Json] = []
 
         def is_still() -> bool:  # a dialog slides in
             places.append(self.evaluate(place))
             return len(places) > 1 and places[-1] is not None and places[-1] == places[-2]
 
-        wait_until(is_still, _SETTLE_S, f"something to click: {text or selector!r}", _POLL_S)
+        wait_until(is_still, _SETTLE_S, f"something to click: {what!r}", _POLL_S)
         x, y = places[-1]
         self.point_at(x, y)
         for kind in ("mousePressed", "mouseReleased"):
@@ -162,6 +168,14 @@ class Browser:
     def write(self, text: str) -> None:
         """Type a text where the cursor is."""
         self.ask("Input.insertText", text=text)
+
+    def tick(self, row: str) -> None:
+        """Tick the box of the table's row that shows a text.
+
+        :raises TimeoutError: naming the text.
+        """
+        box = f"({_FIND})('tr', {json.dumps(row)}, false)?.querySelector('label, [role=checkbox]')"
+        self._click_at(f"(() => {{ const e = {box}; {_MIDDLE} }})()", row)
 
     def fill(self, selector: str, text: str) -> None:
         """Write a text into the first field of a selector, in place of what is there, and leave the field.

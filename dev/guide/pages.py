@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from urllib.parse import quote
@@ -10,10 +11,9 @@ from urllib.parse import quote
 import httpx
 
 from dev.guide.browser import HEIGHT, WIDTH, Browser
-from dev.guide.stage import FRESHNESS, MONTHLY, YEARLY
 from dev.stack.airflow import ADMIN, REPOSITORY, Airflow
 
-# What a person who works here every day has set: Bangkok's time, and the five newest runs beside the details.
+# What a person who works here every day has set: Bangkok's time, room beside the runs, a large manual.
 _REMEMBERED = {
     "timezone": "Asia/Bangkok",
     "i18nextLng": "en",
@@ -21,9 +21,14 @@ _REMEMBERED = {
     "react-resizable-panels:grid-ltr": json.dumps(
         {"details-panel,main-panel": {"expandToSizes": {}, "layout": [26, 74]}}
     ),
-    "airflow-markdown-dialog-size": json.dumps({"height": 620, "width": 1000}),
-    **{f"dag_runs_limit-{dag_id}": "5" for dag_id in (MONTHLY, YEARLY, FRESHNESS)},
+    "airflow-markdown-dialog-size": json.dumps({"height": 700, "width": 1000}),
 }
+# What can be scrolled sideways beside the details is the Grid.
+_SCROLL_TO_THE_NEWEST_RUN = """
+[...document.querySelectorAll('div')]
+  .filter((e) => getComputedStyle(e).overflowX === 'auto' && e.getBoundingClientRect().right < innerWidth * 0.35)
+  .forEach((e) => { e.scrollLeft = e.scrollWidth; })
+"""
 # Replaces a text on the whole page.
 _SHORTEN = """
 (path) => {
@@ -49,8 +54,9 @@ class AirflowPages:
         browser.keep(airflow.url, cookies={"_token": answer.json()["access_token"]}, storage=_REMEMBERED)
 
     def take_picture(self, name: str, *, width: int = WIDTH, height: int = HEIGHT) -> None:
-        """Take the picture ``name``, tracebacks of a log folded, with ``…`` for the place of this repository."""
+        """Take the picture ``name``: newest runs in view, tracebacks folded, ``…`` for the place of the repository."""
         self._browser.evaluate("document.querySelectorAll('details[open]').forEach((one) => { one.open = false; })")
+        self._browser.evaluate(_SCROLL_TO_THE_NEWEST_RUN)
         self._browser.evaluate(f"({_SHORTEN})({json.dumps(str(REPOSITORY))})")
         self._browser.take_picture(self._pictures / f"{name}.png", width=width, height=height, hidden=str(REPOSITORY))
 
@@ -140,6 +146,13 @@ class AirflowPages:
         """Ask, on a task's page, to run it again."""
         self._browser.click("to clear", "button")
         self._browser.wait_for("Affected Tasks: 3", "[role=dialog]")
+
+    def show_clear_dialog_of(self, names: Sequence[str]) -> None:
+        """Ask, on the list of a mapped task, to run some of it again."""
+        for name in names:
+            self._browser.tick(name)
+        self._browser.click("Clear Task Instances", "button", is_exact=True)
+        self._browser.wait_for(f"Affected Tasks: {len(names) + 2}", "[role=dialog]")
 
     def _choose_log_setting(self, name: str) -> None:
         self._browser.click("Log Settings", "button")

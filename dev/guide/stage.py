@@ -123,11 +123,6 @@ class Stage:
         failure = self.api.xcom(dag_id, run_id, name, map_index=index, key="failure")
         self.expect(how, str(failure["reason"]), words)
 
-    def clear_branch(self, run_id: str, branch_code: str) -> Run:
-        """Clear a branch of a monthly run with what follows it, and return the run when it has ended."""
-        self.api.clear(MONTHLY, run_id, [("sync_branch", self.map_index(MONTHLY, run_id, branch_code))])
-        return self.finished(MONTHLY, run_id)
-
     def mark_failed(self, run_id: str, branch_code: str) -> None:
         """Mark a branch as failed, as the button with the cross does."""
         path = f"/api/v2/dags/{MONTHLY}/dagRuns/{run_id}/taskInstances/sync_branch"
