@@ -109,6 +109,8 @@ def parse_fault(text: str) -> Fault:
         name, _, setting = option.strip().partition("=")
         if name not in ("times", "bind", "sql") or not setting:
             raise FaultError(f"unknown option {option.strip()!r} in the fault {text!r}: write {_GRAMMAR}")
+        if name in options:
+            raise FaultError(f"{name} stands twice in the fault {text!r}: write a fault for each")
         options[name] = setting
     times = options.get("times", "1")
     if times != "always" and not times.isdigit():

@@ -261,6 +261,7 @@ def test_a_fault_is_read_from_its_text(text: str, fault: Fault) -> None:
         ("drop@fetch,times=0", "use 1 or more, or always"),
         ("drop@fetch,times=often", "use a number, or always"),
         ("drop@fetch,who=me", "unknown option 'who=me'"),
+        ("drop@fetch,bind=1060,bind=1061", "write a fault for each"),
         ("drop@login,bind=1063", "there is no statement at login"),
     ],
 )

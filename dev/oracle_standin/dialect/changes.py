@@ -364,7 +364,7 @@ def _declared(name: str, kind: exp.Expr | None, node: exp.Expr) -> Column:  # no
             return Column(name, OracleType.CHAR, int(sizes[0]) if sizes else 1)
         case exp.DType.DATE:
             return Column(name, OracleType.DATE)
-        case exp.DType.TIMESTAMP:
+        case exp.DType.TIMESTAMP if sizes in ([], ["6"]):
             return Column(name, OracleType.TIMESTAMP, scale=6)
         case exp.DType.DOUBLE:
             return Column(name, OracleType.BINARY_DOUBLE)

@@ -16,6 +16,8 @@ _LEXEMES = re.compile(
     re.DOTALL,
 )
 
+_EXPONENT_AND_SIGN = re.compile(r"(?<![\w$#.])(?:\d+(?:\.\d*)?|\.\d+)[eE][+-]?\d+(?=[+-])")
+
 
 def without_hints(sql: str) -> str:
     """Return the text with hints made comments, every offset kept.
@@ -34,6 +36,16 @@ def without_hints(sql: str) -> str:
         out += (sql[at : match.start()], text)
         at = match.end()
     return "".join(out) + sql[at:]
+
+
+def ends_of_exponents(sql: str) -> list[int]:
+    """Return where a number with an exponent ends and a sign follows at once, as in ``1e2+1``."""
+    ends: list[int] = []
+    at = 0
+    for start, end in [*(match.span() for match in _LEXEMES.finditer(sql)), (len(sql), len(sql))]:
+        ends += (match.end() for match in _EXPONENT_AND_SIGN.finditer(sql, at, start))
+        at = end
+    return ends
 
 
 def heading(source: str, span: tuple[int, int]) -> str:

@@ -71,7 +71,7 @@ def decode(number: bytes) -> Decimal:
     first = number[0]
     if first == 0x80 and len(number) == 1:
         return Decimal(0)
-    if first > 0x80:
+    if first >= 0x80:
         sign, high = 0, first - 0xC0
         pairs = [byte - 1 for byte in number[1:]]
     else:
@@ -217,6 +217,8 @@ def power(base: Decimal, exponent: Decimal) -> Decimal:
     """
     if exponent != exponent.to_integral_value() or abs(exponent) > 400:
         raise unimplemented("POWER with an exponent that is no whole number")
+    if exponent == 0:
+        return Decimal(1)  # of 0 too, which Python's decimals do not know
     with localcontext(_EXACT):
         if exponent >= 0:
             return base ** int(exponent)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, NoReturn
 
 from sqlglot import exp
@@ -14,7 +16,7 @@ from sqlglot.parsers.oracle import OracleParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from dev.oracle_standin.dialect.errors import ora, unimplemented
-from dev.oracle_standin.dialect.lexemes import without_hints
+from dev.oracle_standin.dialect.lexemes import ends_of_exponents, without_hints
 from dev.oracle_standin.dialect.tree import check_length
 
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
@@ -315,6 +317,10 @@ def _check_sequences(tokens: Sequence[Token]) -> None:
             continue
         if word in ("ISNULL", "NOTNULL"):
             raise ora(933, position=tokens[index].start)
+        if word == "KEEP" and words[index + 1 : index + 3] == ["(", "DENSE_RANK"]:
+            raise unimplemented("KEEP", tokens[index].start)
+        if word == "NUMBER" and "-" in words[index + 1 : index + 5] and words[0] == "CREATE":
+            raise unimplemented("a NUMBER of negative scale", tokens[index].start)
         if word == "NOT" and words[0] != "CREATE":
             is_wrong = following == "IS" or (following == "NULL" and words[index - 1] != "IS")
             if is_wrong:
@@ -364,14 +370,20 @@ def parse(sql: str) -> Statement:
 
 
 def tokenize(sql: str) -> list[Token]:
-    """Return sqlglot's tokens.
+    """Return sqlglot's tokens, but with ``1e2+1`` as three of them: sqlglot would take it for one number.
 
     :raises OracleError: ORA-00911.
     """
+    ends = ends_of_exponents(sql)
+    parted = "".join(f"{sql[start:end]} " for start, end in pairwise((0, *ends))) + sql[ends[-1] if ends else 0 :]
     try:
-        return _DIALECT.tokenize(sql)
+        tokens = _DIALECT.tokenize(parted)
     except TokenError:
         raise ora(911) from None
+    blanks = [end + number for number, end in enumerate(ends)]
+    for token in tokens:
+        token.start, token.end = (place - bisect_left(blanks, place) for place in (token.start, token.end))
+    return tokens
 
 
 def _check_tokens(sql: str, tokens: Sequence[Token]) -> None:

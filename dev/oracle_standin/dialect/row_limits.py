@@ -18,6 +18,9 @@ from dev.oracle_standin.dialect.tree import only_args, position_of
 
 _MIRRORED = {exp.LT: exp.GT, exp.GT: exp.LT, exp.LTE: exp.GTE, exp.GTE: exp.LTE, exp.EQ: exp.EQ}
 
+_ALL_ROWS = str(2**62)
+"""More rows than there are: what OFFSET NULL skips."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -59,7 +62,7 @@ class RowLimits:
         skipped = None
         if offset is not None:
             only_args(offset, "expression")
-            skipped = self._row_count(offset.expression, block)
+            skipped = self._row_count(offset.expression, block, null=_ALL_ROWS)
         if limit is None:
             return Limit(None, skipped)
         only_args(limit, "direction", "count", "limit_options")
@@ -71,15 +74,15 @@ class RowLimits:
         count = limit.args.get("count")
         return Limit("1" if count is None else self._row_count(count, block), skipped, with_ties)
 
-    def _row_count(self, node: exp.Expr, block: Block, *, is_strict: bool = False) -> str:
+    def _row_count(self, node: exp.Expr, block: Block, *, is_strict: bool = False, null: str = "0") -> str:
         term = self._e.number(node, block)
         if isinstance(term.constant, Decimal):
             return str(row_count(term.constant, is_strict=is_strict))
         if term.kind is Kind.NULL:
-            return "0"
+            return null
         if term.bind is None:
             raise unimplemented("a number of rows that is no constant", position_of(node))
-        return f"coalesce(CAST({self._statement.parameters.add(term.bind, CountBind(is_strict))} AS BIGINT), 0)"
+        return f"coalesce(CAST({self._statement.parameters.add(term.bind, CountBind(is_strict))} AS BIGINT), {null})"
 
     def split_where(self, node: exp.Select) -> Where:
         """Part WHERE into conditions and bounds of ROWNUM."""

@@ -57,13 +57,15 @@ def position_of(node: exp.Expr) -> int:
 
 
 def sizes_of(data_type: exp.Expr) -> list[str]:
-    """Return the numbers in the brackets of a data type; ``CHAR`` and ``BYTE`` may follow one.
+    """Return the numbers in the brackets of a data type; ``CHAR`` may follow one.
 
-    :raises OracleError: ORA-00907.
+    :raises OracleError: ORA-00907; ORA-03001 for ``BYTE``, as all lengths here are in characters.
     """
     for parameter in data_type.expressions:
-        unit = parameter.args.get("expression")
-        if unit is not None and str(unit.this).upper() not in ("CHAR", "BYTE"):
+        unit = str(parameter.args.get("expression") or "CHAR").upper()
+        if unit == "BYTE":
+            raise unimplemented("a length in bytes", position_of(data_type))
+        if unit != "CHAR":
             raise ora(907, position=position_of(data_type))
     return [str(parameter.this.this) for parameter in data_type.expressions]
 

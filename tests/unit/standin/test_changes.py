@@ -89,6 +89,9 @@ def test_insert_select_and_the_counts(owner: DuckDBSession) -> None:
         ("CREATE TABLE U (A XMLTYPE)", 3001),
         ("CREATE INDEX I ON T (N)", 3001),
         ("CREATE VIEW V AS SELECT 1 X FROM DUAL", 3001),
+        ("CREATE TABLE U (V VARCHAR2(5 BYTE))", 3001),
+        ("CREATE TABLE U (AT TIMESTAMP(3))", 3001),
+        ("CREATE TABLE U (N NUMBER(5,-2))", 3001),
     ],
 )
 def test_a_change_that_oracle_refuses(owner: DuckDBSession, sql: str, code: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from dev.oracle_standin.duckdb_backend import DuckDBBackend, DuckDBSession
@@ -29,6 +31,7 @@ from tests.unit.standin.asking import ask, change, refused
         ("INSERT INTO METERS (ID, NO_SUCH) VALUES (1, 2)", 904, 24),
         ("DELETE FROM NO_SUCH", 942, 12),
         ("SELECT TRUE FROM DUAL", 904, 7),
+        ("SELECT ' 1e2+1', 1e2+1e3-NO_SUCH FROM DUAL", 904, 25),
     ],
 )
 def test_a_refusal_says_where(reader: DuckDBSession, sql: str, code: int, position: int) -> None:
@@ -323,3 +326,20 @@ def test_a_statement_that_nobody_understands_reaches_no_log(
     ):
         refused(reader, sql)
     assert "Somchai" not in caplog.text
+
+
+def test_keep_is_refused_by_its_name(reader: DuckDBSession) -> None:
+    error = refused(reader, "SELECT MAX(ID) KEEP (DENSE_RANK FIRST ORDER BY ID) FROM METERS")
+    assert (error.code, error.message) == (3001, "unimplemented feature: KEEP")
+
+
+def test_a_null_offset_leaves_no_row(reader: DuckDBSession) -> None:
+    assert ask(reader, "SELECT ID FROM METERS OFFSET :1 ROWS FETCH FIRST 2 ROWS ONLY", None) == []
+    assert len(ask(reader, "SELECT ID FROM METERS OFFSET :1 ROWS FETCH FIRST 2 ROWS ONLY", 1)) == 2
+
+
+def test_the_smallest_numbers_cross_as_they_are(reader: DuckDBSession) -> None:
+    smallest = Decimal("1E-130")
+    assert ask(reader, "SELECT :1, :2, 1E-129 FROM DUAL", smallest, -smallest) == [
+        (smallest, -smallest, Decimal("1E-129"))
+    ]
