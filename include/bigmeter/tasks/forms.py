@@ -1,6 +1,7 @@
 """The forms of the trigger dialog, in English with a Thai key word, and what they refuse at once.
 
-A field that may stay empty has the default null: an empty text as the default would lock the *Trigger* button.
+A field that may stay empty has the default null: an empty text as the default would lock the *Trigger* button. Code
+in a description stands in its first line only: Airflow draws it as a box that covers the line above.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def month_form(environment: Mapping[str, str]) -> dict[str, Param]:
             minimum=1,
             maximum=MAX_BATCH_SIZE,
             title="Batch size",
-            description_md=f"Customers in one query to Oracle, 1 to {MAX_BATCH_SIZE}. Empty: `BATCH_SIZE`, else 100.",
+            description_md=f"Customers in one query to Oracle, 1 to {MAX_BATCH_SIZE}. Empty: BATCH_SIZE, else 100.",
         ),
         "cohort_fiscal_year": Param(
             None,
@@ -42,7 +43,7 @@ def month_form(environment: Mapping[str, str]) -> dict[str, Param]:
             maximum=2743,
             title="Cohort of fiscal year (ปีงบประมาณ)",
             description_md="Load the month for the cohort of another fiscal year, Gregorian, labelled by the year it"
-            " ends in: `2026` (or `2569`). Empty: the month's own fiscal year.",
+            " ends in: 2026 (or 2569). Empty: the month's own fiscal year.",
         ),
         "accept_incomplete": _accept_incomplete("month"),
     }
@@ -71,8 +72,8 @@ def cohort_form(environment: Mapping[str, str]) -> dict[str, Param]:
             minimum=0,
             maximum=MAX_HISTORY_MONTHS,
             title="History (months)",
-            description_md="Months to load for the new cohort, the debt month the last of them: `3` is August,"
-            " September and October. `13` adds the same month of last year, `0` loads none.",
+            description_md="Months to load for the new cohort, the debt month the last of them: 3 is August,"
+            " September and October. 13 adds the same month of last year, 0 loads none.",
         ),
     }
 
@@ -116,6 +117,6 @@ def _accept_incomplete(what: str) -> Param:
         False,
         type="boolean",
         title="Accept an incomplete " + what,
-        description_md=f"Load a {what} although Oracle returns too few customers (`MIN_REPORTED_SHARE`). Tick it after"
+        description_md=f"Load a {what} although Oracle returns too few customers (MIN_REPORTED_SHARE). Tick it after"
         " you have looked at why they are missing.",
     )
