@@ -65,7 +65,8 @@ def resolve_month(
         interval ends, for a run without one the month of the latest tick that is due.
     :param cohort_fiscal_year: the fiscal year whose cohort is followed, in either era; None takes the month's own.
     :raises ConfigError: for a month that is none or in the future, for ``ym`` in a backfill, and for a manual run
-        dated on a tick, which would load the month before the one that lists show for that date.
+        dated on a tick, which would load the month before the one that lists show for that date. Refused, it still
+        holds that date's slot: a backfill makes no run for it, and the scheduler passes over it, until it is deleted.
     """
     timezone = schedule.zone(schedule_settings.timezone)
     if ym is not None:
@@ -79,7 +80,7 @@ def resolve_month(
         ):
             raise ConfigError(
                 f"logical date {clock.logical_date.astimezone(timezone):%Y-%m-%d %H:%M} is the date of a scheduled run;"
-                " give the month in ym, or use Backfill for that date"
+                " delete this run, then give the month in ym, or use Backfill for that date"
             )
         tick = clock.interval_end or schedule.latest_tick(schedule_settings.cron_monthly, timezone, clock.run_after)
         month = schedule.month_of_tick(tick.astimezone(timezone))

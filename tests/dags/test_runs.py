@@ -216,7 +216,7 @@ def test_bad_input_fails_in_the_check_with_one_line_that_names_it(
 def test_a_manual_run_dated_on_a_tick_is_refused(branches: Branches, run: Callable[..., Run]) -> None:
     done = run(MONTHLY, logical_date=datetime(2025, 10, 16, 1, tzinfo=UTC))
     assert done.state == "failed"
-    assert "give the month in ym, or use Backfill" in done.summary["problem"]
+    assert "delete this run, then give the month in ym, or use Backfill" in done.summary["problem"]
 
 
 def test_a_manual_run_without_a_date_takes_the_latest_month_that_is_due(

@@ -147,15 +147,24 @@ def test_a_month_given_to_a_backfill_is_refused(flow: Flow) -> None:
     assert flow.query("SELECT count(*) FROM bm_sync_runs WHERE run_id = %s", run.run_id) == [(0,)]
 
 
-def test_a_run_by_hand_dated_on_a_tick_is_refused_and_names_the_two_ways_out(flow: Flow) -> None:
+def test_a_run_by_hand_dated_on_a_tick_is_refused_and_its_date_is_free_again_once_it_is_deleted(flow: Flow) -> None:
     tick = datetime(2024, 10, 16, 8, tzinfo=BANGKOK)
     run = flow.api.wait_for_run(MONTHLY, flow.api.trigger(MONTHLY, logical_date=tick))
     assert run.state == "failed"
     problem = flow.summary(run)["problem"]
     assert "2024-10-16 08:00" in problem
-    assert "ym" in problem
-    assert "Backfill" in problem
+    assert "delete this run, then give the month in ym, or use Backfill for that date" in problem
     assert flow.query("SELECT count(*) FROM bm_sync_runs WHERE run_id = %s", run.run_id) == [(0,)]
+    try:
+        # Airflow's doing, and the reason for the message: if this finds a run after an update, the guide can say less.
+        assert flow.backfill("2024-10-01", "2024-10-31") == []
+        flow.delete_run(run)
+        (filled,) = flow.backfill("2024-10-01", "2024-10-31")
+        assert (filled.state, filled.logical_date) == ("success", tick)
+        assert flow.months_in(["202410"]) == {(branch, "202410") for branch in BRANCHES}
+    finally:
+        flow.query("DELETE FROM bm_meter_details WHERE year_month = '202410' RETURNING 1")
+        flow.query("DELETE FROM bm_sync_runs WHERE year_month = '202410' RETURNING 1")
 
 
 def _bills_without_usage(flow: Flow, month: str) -> int:
