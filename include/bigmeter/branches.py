@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,8 @@ BRANCHES_SETTING = "BRANCHES"
 _CODE = re.compile(r"[0-9]{4}")
 _NAME_PREFIX = "กปภ.สาขา"
 _SEPARATORS = re.compile(r"[,;\s]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")  # line breaks, and what PostgreSQL's text cannot hold
+_MOST_QUOTED = 80  # characters of a file's text in a message: what is no list of branches may be one long line
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +68,14 @@ def read_branches(path: Path) -> tuple[Branch, ...]:
         raise ConfigError(f"{where}: not found; put it at include/{path.name} or set {BRANCHES_SETTING}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{where}: is not UTF-8 text; save it as CSV UTF-8") from None
-    rows = [[cell.strip() for cell in row] for row in csv.reader(text.splitlines())]
-    rows = [row for row in rows if any(row)]
+    except OSError as error:  # a directory, for one: what Docker makes of a file to mount that is missing
+        reason = error.strerror or type(error).__name__
+        raise ConfigError(f"{where}: cannot be read ({reason}); it has to be a file that this user may read") from None
+    rows = _rows(text, where)
     if not rows:
         raise ConfigError(f"{where}: is empty; its first line must start with ba_code, then one branch a line")
     if rows[0][0].lower() != "ba_code":
-        raise ConfigError(f"{where}: its first column is {rows[0][0]!r}; it must be ba_code")
+        raise ConfigError(f"{where}: its first column is {_quoted(rows[0][0])}; it must be ba_code")
     branches = [Branch(row[0], row[1] if len(row) > 1 else "") for row in rows[1:]]
     _check_codes([branch.code for branch in branches], where)
     return tuple(branches)
@@ -92,12 +97,35 @@ def choose_branches(branches: Sequence[Branch], wanted: Iterable[str] | None) ->
     return tuple(branch for branch in branches if branch.code in codes)
 
 
+def _rows(text: str, where: str) -> list[list[str]]:
+    """Return the cells of the lines that have any, without blanks around them.
+
+    :raises ConfigError: for a quote that is not closed, which would take the lines after it for one name.
+    """
+    rows = []
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(_CONTROL.search(cell) for cell in cells):
+                raise ConfigError(f"{where}: line {reader.line_num}: a cell holds a line break or a control character")
+            if any(cells):
+                rows.append(cells)
+    except csv.Error:
+        raise ConfigError(f"{where}: line {reader.line_num}: a quote is not closed, or text follows it") from None
+    return rows
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _MOST_QUOTED else text[:_MOST_QUOTED] + "…")
+
+
 def _check_codes(codes: Sequence[str], where: str) -> None:
     if not codes:
         raise ConfigError(f"{where}: names no branch; list at least one 4-digit BA code")
     malformed = [code for code in codes if not _CODE.fullmatch(code)]
     if malformed:
-        raise ConfigError(f"{where}: {malformed[0]!r} is not a branch code; write 4 digits, such as 1063")
+        raise ConfigError(f"{where}: {_quoted(malformed[0])} is not a branch code; write 4 digits, such as 1063")
     repeated = [code for code, count in Counter(codes).items() if count > 1]
     if repeated:
         raise ConfigError(f"{where}: {repeated[0]} stands there {Counter(codes)[repeated[0]]} times; keep one")

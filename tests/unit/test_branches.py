@@ -59,12 +59,38 @@ def test_a_file_from_a_spreadsheet_is_read(file: Path) -> None:
         (b"ba_code\n106\n", "'106' is not a branch code"),
         (b"ba_code\n1063\n1065\n1063\n", "1063 stands there 2 times"),
         ("ba_code\n1063,น้ำพอง\n".encode("cp874"), "not UTF-8"),
+        (b'ba_code,name\n1063,"x\n1064,y\n', "line 3: a quote is not closed"),
+        (b'ba_code,name\n1063,"x\n1064,y"\n1065,z\n', "line 3: a cell holds a line break"),
+        (b'ba_code,name\n1063,"x"y\n', "line 2: a quote is not closed, or text follows it"),
+        (b"ba_code,name\n1063,x\0y\n", "line 2: "),
+        (b"ba_code,name\n1063,x\x1fy\n", "line 2: a cell holds a line break or a control character"),
+        ("ba_code,name\n1063,x\u2028y\n".encode(), "line 2: a cell holds a line break"),
     ],
 )
 def test_a_bad_file_is_refused_by_its_name(file: Path, content: bytes, message: str) -> None:
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=f"^branches file r6_branches.csv: .*{message}"):
         load_branches({}, file)
+
+
+def test_a_text_that_is_no_list_is_quoted_in_part_only(file: Path) -> None:
+    for content in ("x" * 5000, "ba_code\n" + "1" * 5000):
+        file.write_text(content, encoding="utf-8")
+        with pytest.raises(ConfigError) as caught:
+            load_branches({}, file)
+        assert len(str(caught.value)) < 200
+
+
+def test_a_quoted_name_may_hold_commas_and_quotes(file: Path) -> None:
+    file.write_bytes(b'ba_code,name\r\n1063,"x, ""y"""\r\n1065,z\r\n')
+    assert load_branches({}, file) == (Branch("1063", 'x, "y"'), Branch("1065", "z"))
+
+
+@pytest.mark.parametrize("setting", ["", "1063"])
+def test_a_directory_in_the_files_place_is_refused_by_its_name(file: Path, setting: str) -> None:
+    file.mkdir()
+    with pytest.raises(ConfigError, match=r"^branches file r6_branches.csv: cannot be read \(Is a directory\)"):
+        load_branches({"BRANCHES": setting}, file)
 
 
 def test_a_missing_file_is_an_error_and_not_an_empty_list(file: Path) -> None:
