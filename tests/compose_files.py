@@ -87,7 +87,7 @@ def unescaped(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class ExampleVariable:
-    """A variable of ``.env.example``; one behind a comment sign shows its default."""
+    """A variable of ``.env.example``, its value without quotes; one behind a comment sign shows its default."""
 
     name: str
     value: str
@@ -101,8 +101,16 @@ def example_variables() -> dict[str, ExampleVariable]:
         match = _ENV_LINE.fullmatch(line)
         if match:
             assert match["name"] not in found, f"{match['name']} stands twice in .env.example"
-            found[match["name"]] = ExampleVariable(match["name"], match["value"], bool(match["comment"]))
+            words = shlex.split(match["value"])
+            assert len(words) <= 1, f"{match['name']}: a shell would run {words[1]}"
+            found[match["name"]] = ExampleVariable(match["name"], "".join(words), bool(match["comment"]))
     return found
+
+
+def example_in_force() -> str:
+    """Return ``.env.example`` with its commented variables in force, as an operator would uncomment them."""
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line.removeprefix("# ") if _ENV_LINE.fullmatch(line) else line for line in lines) + "\n"
 
 
 def new_env(target: Path, **settings: str) -> Path:

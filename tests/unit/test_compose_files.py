@@ -20,6 +20,7 @@ from tests.compose_files import (
     ORACLE_DSN,
     REQUIRED,
     ROOT,
+    example_in_force,
     example_variables,
     new_env,
     resolved,
@@ -112,6 +113,34 @@ def test_the_example_shows_the_defaults_of_the_code() -> None:
     documented = {one.name: one.value for one in example_variables().values() if one.is_commented}
     for settings in (ScheduleSettings, FreshnessSettings, NotificationSettings, LoadSettings):
         assert settings.from_environment(documented) == settings.from_environment({})
+
+
+def test_a_shell_reads_the_example_as_it_is_meant(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(example_in_force(), encoding="utf-8")
+    done = subprocess.run(
+        ["sh", "-c", "set -a; . ./.env; env -0"],
+        env={"PATH": "/usr/bin:/bin"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    read = dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
+    example = {one.name: one.value for one in example_variables().values()}
+    assert example["CRON_MONTHLY"] == "0 0 8 16 * *"
+    assert {name: read.get(name) for name in example} == example
+
+
+def test_compose_reads_the_example_as_it_is_meant(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    required = "".join(f"{name}=x\n" for name in REQUIRED)
+    file.write_text(example_in_force() + required, encoding="utf-8")
+    found = resolved(file)["scheduler"]["environment"]
+    example = example_variables()
+    names = {"CRON_YEARLY", "CRON_MONTHLY", "CRON_FRESHNESS", "TIMEZONE", "MIN_REPORTED_SHARE"}
+    assert {name: found[name] for name in names} == {name: example[name].value for name in names}
 
 
 def test_the_example_shows_the_defaults_of_the_files() -> None:
