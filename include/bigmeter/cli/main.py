@@ -25,7 +25,7 @@ from include.bigmeter.cli.drivers import StoreOnly, open_postgres
 from include.bigmeter.cli.load import Loaded, Loader, init_once, month_once
 from include.bigmeter.cli.upkeep import airflow_connections, apply_connections, migrate_database
 from include.bigmeter.dsn import POSTGRES_DSN_SETTING, PostgresTarget, as_airflow_variable
-from include.bigmeter.errors import BigmeterError, UnavailableError
+from include.bigmeter.errors import BigmeterError, ConfigError, UnavailableError
 from include.bigmeter.settings import Environment, FreshnessSettings, NotificationSettings, ScheduleSettings
 from include.bigmeter.sync.freshness import read_freshness
 
@@ -80,7 +80,7 @@ def _month_once(options: argparse.Namespace, environment: Environment) -> int:
     loader = Loader.from_environment(environment, Console(stderr=True), batch_size=options.batch_size)
     loaded = month_once(
         loader,
-        ym=options.ym or environment.get("YM", "").strip() or None,
+        ym=_month(options.ym, "--ym", environment.get("YM", "")),
         branches=options.branches,
         cohort_fiscal_year=options.cohort_fiscal_year,
         accept_incomplete=options.accept_incomplete,
@@ -92,13 +92,25 @@ def _init_once(options: argparse.Namespace, environment: Environment) -> int:
     loader = Loader.from_environment(environment, Console(stderr=True))
     loaded = init_once(
         loader,
-        debt_ym=options.debt_ym or environment.get("DEBT_YM", "").strip() or None,
+        debt_ym=_month(options.debt_ym, "--debt-ym", environment.get("DEBT_YM", "")),
         branches=options.branches,
         recapture=options.recapture,
         accept_incomplete=options.accept_incomplete,
         months_of_history=options.history_months,
     )
     return _print_loaded(loaded, as_json=options.json)
+
+
+def _month(given: str | None, argument: str, setting: str) -> str | None:
+    """Return the month that is asked for: the argument's, else the setting's, which may be empty; None for neither.
+
+    :raises ConfigError: if the argument is there and empty: a variable of a script that was not set.
+    """
+    if given is None:
+        return setting.strip() or None
+    if not given.strip():
+        raise ConfigError(f"{argument}: names no month; leave it out for the latest that is due")
+    return given
 
 
 def _check(options: argparse.Namespace, environment: Environment) -> int:

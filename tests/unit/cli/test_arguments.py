@@ -40,6 +40,9 @@ def test_without_a_command_mode_decides(command: Command, mode: str) -> None:
         ({}, ["month-once", "--ym", "202509", "--branches", "9999"], "branches"),
         ({}, ["month-once", "--ym", "202509", "--branches", ""], "--branches"),
         ({}, ["init-once", "--debt-ym", "256813"], "debt_ym"),
+        ({"YM": "202509"}, ["month-once", "--ym", ""], "--ym: names no month"),
+        ({}, ["month-once", "--ym", " "], "--ym: names no month"),
+        ({}, ["init-once", "--debt-ym", ""], "--debt-ym: names no month"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line_without_a_password(
