@@ -14,7 +14,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from rich.console import Console
@@ -41,13 +41,15 @@ def main(arguments: Sequence[str] | None = None, environment: Environment | None
     :param environment: None takes the process's own.
     """
     environment = os.environ if environment is None else environment
+    arguments = sys.argv[1:] if arguments is None else arguments
     parser = _parser()
-    options = parser.parse_args(arguments)
-    _log_to_standard_error(is_verbose=options.verbose)
+    is_json = any(len(word) > len("--") and "--json".startswith(word) for word in arguments)  # argparse abbreviates
     try:
+        options = parser.parse_args(arguments)
+        _log_to_standard_error(is_verbose=options.verbose)
         return _run(options, parser, environment)
     except BigmeterError as error:
-        if options.json:
+        if is_json:
             print(json.dumps({"error": error.category, "message": str(error)}, ensure_ascii=False))
         Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return 3 if isinstance(error, UnavailableError) else 2
@@ -59,11 +61,9 @@ def main(arguments: Sequence[str] | None = None, environment: Environment | None
 def _run(options: argparse.Namespace, parser: argparse.ArgumentParser, environment: Environment) -> int:
     command = options.command or environment_settings.mode(environment)
     if not command:
-        parser.print_help(sys.stderr)
-        Console(stderr=True).print(
-            "\nMODE is empty and no command is given: Airflow is the scheduler here.", highlight=False
-        )
-        return 2
+        if not options.json:
+            parser.print_help(sys.stderr)
+        raise ConfigError("MODE is empty and no command is given: Airflow is the scheduler here")
     if not options.command:
         options = parser.parse_args([command, *(["--json"] if options.json else [])])
     run = {
@@ -182,13 +182,21 @@ def _print_facts(facts: Mapping[str, Any], *, as_json: bool) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses like everything else here: in one line, or in one document for machines."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the arguments."""
+        raise ConfigError(f"{' '.join(message.split())}; see {self.prog} --help")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m include.bigmeter",
         description="Follow the largest water users of each branch without a scheduler.",
         epilog="Exit status: 0 all is in; 1 a branch failed; 2 something must be corrected; 3 try again later.",
     )
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
     common.add_argument(
         "--verbose", action="store_true", default=argparse.SUPPRESS, help="log each branch to standard error"

@@ -14,7 +14,7 @@ def test_without_a_command_and_a_mode_airflow_is_the_scheduler(command: Command)
     assert answer.status == 2
     assert answer.out == ""
     assert "month-once" in answer.err
-    assert "MODE is empty and no command is given: Airflow is the scheduler here." in answer.err
+    assert answer.err.splitlines()[-1].startswith("error: MODE is empty and no command is given: Airflow is the sch")
 
 
 @pytest.mark.parametrize("mode", ["init-once", "Month-Once"])
@@ -43,6 +43,11 @@ def test_without_a_command_mode_decides(command: Command, mode: str) -> None:
         ({"YM": "202509"}, ["month-once", "--ym", ""], "--ym: names no month"),
         ({}, ["month-once", "--ym", " "], "--ym: names no month"),
         ({}, ["init-once", "--debt-ym", ""], "--debt-ym: names no month"),
+        ({}, ["month-onec"], "argument COMMAND: invalid choice: 'month-onec'"),
+        ({}, ["month-once", "--month", "202509"], "unrecognized arguments: --month 202509"),
+        ({}, ["month-once", "--ym"], "argument --ym: expected one argument"),
+        ({}, ["month-once", "--batch-size", "many"], "argument --batch-size: invalid int value: 'many'"),
+        ({}, ["init-once", "--history-months", "37"], "argument --history-months: '37' is not a whole number"),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line_without_a_password(
@@ -62,6 +67,35 @@ def test_for_machines_an_error_is_one_document(command: Command) -> None:
     document = answer.document()
     assert document["error"] == "configuration"
     assert document["message"].startswith("ym")
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["month-once", "--json", "--ym"], "argument --ym: expected one argument"),
+        (["--json", "month-onec"], "argument COMMAND: invalid choice: 'month-onec'"),
+        (["check", "--js", "now"], "unrecognized arguments: now"),
+        (["--json"], "MODE is empty and no command is given"),
+    ],
+)
+def test_for_machines_a_wrong_argument_is_one_document_too(command: Command, words: list[str], named: str) -> None:
+    answer = command(NOWHERE, *words)
+    assert answer.status == 2
+    document = answer.document()
+    assert document["error"] == "configuration"
+    assert document["message"].startswith(named)
+    (line,) = answer.err.splitlines()
+    assert line == f"error: {document['message']}"
+
+
+def test_a_wrong_argument_of_a_command_leads_to_its_own_help(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command({}, "month-once", "--ym").err.endswith("; see python -m include.bigmeter month-once --help\n")
+    with pytest.raises(SystemExit) as end:
+        command({}, "month-once", "--help")
+    assert end.value.code == 0
+    assert "--cohort-fiscal-year" in capsys.readouterr().out
 
 
 def test_a_postgresql_that_is_down_says_try_again_later(command: Command) -> None:
