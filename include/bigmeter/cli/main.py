@@ -119,6 +119,7 @@ def _check(options: argparse.Namespace, environment: Environment) -> int:
     loader = Loader.from_environment(environment, Console(stderr=True))
     FreshnessSettings.from_environment(environment)
     NotificationSettings.from_environment(environment)
+    airflow_connections(environment)  # NOTIFY_URL: what cannot be stored is refused here, not by init
     branches = loader.branches([])
     loader.check()
     return _print_facts({"status": "ok", "branches": len(branches)}, as_json=options.json)

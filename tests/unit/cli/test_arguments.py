@@ -33,6 +33,8 @@ def test_without_a_command_mode_decides(command: Command, mode: str) -> None:
         ({"TIMEZONE": "Asia/Bangkog"}, ["month-once"], "TIMEZONE"),
         ({"MIN_REPORTED_SHARE": "80"}, ["init-once"], "MIN_REPORTED_SHARE"),
         ({"NOTIFY_ON": "sometimes"}, ["check"], "NOTIFY_ON"),
+        ({"NOTIFY_URL": "s3cret"}, ["check"], "NOTIFY_URL: is not a URL"),
+        ({"NOTIFY_URL": "s3cret"}, ["connections"], "NOTIFY_URL: is not a URL"),
         ({}, ["month-once", "--ym", "2025-13"], "ym"),
         ({"YM": "2025-13"}, ["month-once"], "ym"),
         ({}, ["month-once", "--ym", "209901"], "ym"),
