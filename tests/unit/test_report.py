@@ -4,6 +4,7 @@ import io
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from include.bigmeter.branches import Branch
@@ -11,7 +12,7 @@ from include.bigmeter.periods import Ym
 from include.bigmeter.records import SourceCost
 from include.bigmeter.store.ledger import Outcome
 from include.bigmeter.sync.outcomes import MonthOutcome
-from include.bigmeter.sync.report import BranchLine, RunReport
+from include.bigmeter.sync.report import YEARLY_COLUMNS, BranchLine, RunReport
 
 
 def a_month(**changes: Any) -> dict[str, Any]:
@@ -91,6 +92,37 @@ def test_a_narrow_table_fits_into_80_columns_and_says_every_reason_in_a_line_of_
     assert "…" not in shown.get()
     assert any("1060" in line and "1,234,567" in line and "190" in line and "196" in line for line in lines)
     assert report.remarks() == ["FAILED 1065 2025-09: 0 of 200 customers in Oracle; is billing closed?"]
+
+
+def a_cohort(*, is_new: bool, entered: int = 0, departed: int = 0) -> dict[str, Any]:
+    counts = {**dict.fromkeys(YEARLY_COLUMNS, 0), "cohort_size": 200, "entered": entered, "departed": departed}
+    return {**counts, "is_new": is_new, "seconds": 1.0, "warnings": []}
+
+
+@pytest.mark.parametrize(
+    ("cohorts", "headings"),
+    [
+        ([a_cohort(is_new=False, entered=56, departed=56)], ("would enter", "would leave")),
+        ([a_cohort(is_new=True), a_cohort(is_new=False, entered=56, departed=56)], ("would enter", "would leave")),
+        ([a_cohort(is_new=True, entered=56, departed=56)], ("entered", "departed")),
+    ],
+    ids=["kept", "kept beside a first one", "recaptured"],
+)
+def test_the_customers_who_would_enter_a_kept_cohort_are_not_said_to_have_entered(
+    cohorts: list[dict[str, Any]], headings: tuple[str, str]
+) -> None:
+    branches = (Branch("1060", "กปภ.สาขาขอนแก่น(ชั้นพิเศษ)"), KRANUAN)
+    lines = [BranchLine(branch=branch, counts=counts) for branch, counts in zip(branches, cohorts, strict=False)]
+    report = RunReport(kind="yearly", period="cohort 2026", lines=lines)
+    plain = Console(file=io.StringIO(), width=80, force_terminal=False)
+    with plain.capture() as narrow:
+        plain.print(report.narrow_table())
+    assert "…" not in narrow.get()
+    assert max(map(len, narrow.get().splitlines())) <= 80
+    for shown in (narrow.get(), report.to_text()):
+        words = {word: word in shown for word in ("would enter", "would leave", "entered", "departed")}
+        assert {word for word, is_shown in words.items() if is_shown} == set(headings)
+    assert report.to_json()["totals"]["entered"] == 56
 
 
 def test_a_reason_that_names_no_branch_is_given_its_branch() -> None:

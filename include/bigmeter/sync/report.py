@@ -62,6 +62,16 @@ class RunReport:
         """The counts that the table shows."""
         return MONTHLY_COLUMNS if self.kind == "monthly" else YEARLY_COLUMNS
 
+    def headings(self) -> dict[str, str]:
+        """Return what the table calls each count.
+
+        In a cohort that was kept, not captured, nobody entered or departed: its counts are those who would.
+        """
+        would: dict[str, str] = {}
+        if any(line.counts and line.counts.get("is_new") is False for line in self.lines):
+            would = {"entered": "would enter", "departed": "would leave"}
+        return {name: would.get(name, name.replace("cohort_size", "cohort")) for name in self.columns}
+
     def totals(self) -> dict[str, int]:
         """Return the sums of the counts over the branches that are in."""
         return {name: sum(int(line.counts[name]) for line in self.lines if line.counts) for name in self.columns}
@@ -86,11 +96,12 @@ class RunReport:
 
     def narrow_table(self) -> Table:
         """Return a table that fits into 80 columns: what differs in how rows were written is added up."""
+        headings = self.headings()
         kept = [name for name in self.columns if name not in {*_CHANGES, "duplicates"}]
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
         table.add_column("branch", no_wrap=True)
-        for name in [*kept, "changed"]:
-            table.add_column(name.replace("cohort_size", "cohort"), justify="right", no_wrap=True)
+        for heading in [*(headings[name] for name in kept), "changed"]:
+            table.add_column(heading, justify="right", no_wrap=True)
         if self.kind == "monthly":
             table.add_column("m³", justify="right", no_wrap=True)
         for line in self.lines:
@@ -109,8 +120,8 @@ class RunReport:
         totals = self.totals()
         table = Table(title=f"{self.kind} {self.period}", show_footer=True)
         table.add_column("branch", footer="total", no_wrap=True)
-        for name in self.columns:
-            table.add_column(name.replace("cohort_size", "cohort"), footer=f"{totals[name]:,}", justify="right")
+        for name, heading in self.headings().items():
+            table.add_column(heading, footer=f"{totals[name]:,}", justify="right")
         if self.kind == "monthly":
             table.add_column("m³", footer=f"{self.usage_m3():,.0f}", justify="right")
         table.add_column("seconds", justify="right")
