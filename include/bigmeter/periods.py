@@ -21,22 +21,20 @@ Era = Literal["buddhist", "gregorian"]
 BUDDHIST_OFFSET_YEARS = 543
 FIRST_BUDDHIST_YEAR = 2400  # an input year from here on cannot be a Gregorian year of a bill
 FISCAL_YEAR_FIRST_MONTH = 10
-_YM = re.compile(r"[0-9]{6}")
+_YM = re.compile(r"([0-9]{4})-?(0[1-9]|1[0-2])")
 
 
 def parse_ym(text: str, setting: str = "ym") -> Ym:
     """Return the Gregorian month that a person typed, in either era.
 
-    :param text: ``YYYYMM``; a year of 2400 or more is Buddhist and is converted.
+    :param text: ``YYYYMM``, or ``YYYY-MM`` as messages write it; a year of 2400 or more is Buddhist and is converted.
     :param setting: the parameter or variable it came from, for the message.
     :raises ConfigError: if it is no month.
     """
-    stripped = text.strip()
-    if not _YM.fullmatch(stripped):
+    match = _YM.fullmatch(text.strip())
+    if match is None:
         raise ConfigError(f"{setting}: {text!r} is not a month; write YYYYMM, such as 202509 or 256809")
-    year, month = int(stripped[:4]), int(stripped[4:])
-    if not 1 <= month <= 12:
-        raise ConfigError(f"{setting}: {text!r} has month {month:02d}; write YYYYMM with a month of 01 to 12")
+    year, month = int(match[1]), int(match[2])
     if year >= FIRST_BUDDHIST_YEAR:
         year -= BUDDHIST_OFFSET_YEARS
     if not 1900 <= year <= 2200:

@@ -56,6 +56,14 @@ def test_no_optional_text_has_the_empty_text_as_its_default(
             assert param.value is None
 
 
+@pytest.mark.parametrize("month", ["202509", "256809", " 202509 ", "2025-09", "2568-09"])
+def test_a_month_that_the_form_takes_is_a_month_to_the_run(month: str, month_form: dict[str, Any]) -> None:
+    from include.bigmeter.periods import parse_ym
+
+    assert _accepts(month_form["ym"], month)
+    assert parse_ym(month) == "202509"
+
+
 @pytest.mark.parametrize("month", ["202509", "256809", " 202509 ", "2025-13", None])
 def test_a_month_of_either_era_passes_and_a_thirteenth_is_left_to_our_own_message(
     month: str | None, month_form: dict[str, Any], cohort_form: dict[str, Any]

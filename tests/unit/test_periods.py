@@ -15,13 +15,20 @@ from include.bigmeter.periods import (
 )
 
 
-@pytest.mark.parametrize(("text", "ym"), [("202509", "202509"), ("256809", "202509"), (" 202410\n", "202410")])
-def test_a_month_is_read_in_either_era(text: str, ym: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "ym"),
+    [("202509", "202509"), ("256809", "202509"), (" 202410\n", "202410"), ("2025-09", "202509"), ("2568-12", "202512")],
+)
+def test_a_month_is_read_in_either_era_and_with_the_dash_of_our_messages(text: str, ym: str) -> None:
     assert parse_ym(text) == ym
 
 
 @pytest.mark.parametrize(
-    "text", ["2025-13", "202513", "202500", "20250", "2025099", "", "   ", "๒๐๒๕๐๙", "000001", "239912", "-20259"]
+    "text",
+    [
+        *("2025-13", "202513", "202500", "20250", "2025099", "", "   ", "๒๐๒๕๐๙", "000001", "239912", "-20259"),
+        *("2025--09", "20-2509", "2025-9", "2025/09"),
+    ],
 )
 def test_what_is_no_month_is_refused_with_the_name_of_the_setting(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^debt_ym: .*YYYYMM"):
