@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dev.oracle_standin.faults import parse_fault
+from include.bigmeter.cli import load as cli_load
 from include.bigmeter.periods import Ym, add_months
+from include.bigmeter.source.template import MonthlyTemplate
+from include.bigmeter.sync.connections import Connections
+from include.bigmeter.sync.monthly import MonthJob, load_month
+from include.bigmeter.sync.outcomes import MonthOutcome
 from tests.command_line import Command
 from tests.loading import Billing, Loading
 
@@ -101,3 +108,39 @@ def test_what_is_overdue_is_an_exit_status_for_a_monitor(command: Command, envir
     assert answer.status == 1
     assert "run bigmeter_yearly_init with debt_ym 20" in answer.out.splitlines()[0]
     assert command(environment, "check", "--freshness", "--json").document()["is_fresh"] is False
+
+
+def test_a_server_that_freezes_for_one_branch_is_given_up_and_the_other_is_loaded(
+    command: Command, environment: dict[str, str], own_billing: Billing, own_loading: Loading
+) -> None:
+    own_billing.server.faults.add(parse_fault("freeze@execute,times=always,bind=1063"))
+    answer = command({**environment, "ORACLE_CALL_TIMEOUT_S": "1"}, "month-once", *NOVEMBER, "--json")
+    assert answer.status == 3
+    (report,) = answer.document()["reports"]
+    assert report["failed"].keys() == {"1063"}
+    assert report["failed"]["1063"].startswith("1063 2025-11: ")
+    assert report["loaded"].keys() == {"1065"}
+    ended = own_loading.rows(
+        "SELECT branch_code, status, error_category FROM bm_sync_runs WHERE kind = 'monthly' ORDER BY branch_code"
+    )
+    assert ended == [("1063", "error", "unavailable"), ("1065", "success", None)]
+
+
+def test_an_error_that_nobody_foresaw_stops_no_other_branch(
+    command: Command, environment: dict[str, str], own_loading: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = load_month
+
+    def failing(connections: Connections, template: MonthlyTemplate, job: MonthJob, *rest: Any) -> MonthOutcome:
+        if job.branch_code == "1063":
+            raise KeyError("a customer's name")
+        return load(connections, template, job, *rest)
+
+    monkeypatch.setattr(cli_load, "load_month", failing)
+    answer = command(environment, "month-once", *NOVEMBER, "--json")
+    assert answer.status == 1
+    (report,) = answer.document()["reports"]
+    assert report["failed"]["1063"].startswith("1063 2025-11: failed with KeyError (test_command_line.py, line ")
+    assert report["loaded"].keys() == {"1065"}
+    assert "a customer's name" not in answer.out + answer.err
+    assert own_loading.rows("SELECT DISTINCT branch_code FROM bm_meter_details") == [("1065",)]

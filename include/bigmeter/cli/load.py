@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -105,6 +107,12 @@ class Loader:
                 except BigmeterError as error:
                     lines.append(BranchLine(branch=branch, reason=str(error)))
                     failures.append(error)
+                except Exception as error:  # noqa: BLE001 - its text may quote a row; the other branches go on
+                    frame = traceback.extract_tb(error.__traceback__)[-1]
+                    place = f"{Path(frame.filename).name}, line {frame.lineno}"
+                    unforeseen = BigmeterError(f"{branch.code} {period}: failed with {type(error).__name__} ({place})")
+                    lines.append(BranchLine(branch=branch, reason=str(unforeseen)))
+                    failures.append(unforeseen)
                 bar.advance(step)
         return RunReport(kind=kind, period=period, lines=lines), failures
 

@@ -188,6 +188,11 @@ class Statement:
                 start = place + 1
         return [*parts, (start, span[1])]
 
+    def contents(self, start: int, end: int) -> Span | None:
+        """Return what stands in the brackets that fill a span from start to end, or None if none do."""
+        is_filled = start < end and self.tokens[start].is_symbol("(") and self._closing[start] == end - 1
+        return (start + 1, end - 1) if is_filled and end - start > 2 else None
+
     def level_of(self, place: int, within: Span) -> Span:
         """Return the contents of the innermost brackets round a place, or the whole span if there are none."""
         start, end = within

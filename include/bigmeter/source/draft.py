@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.source.blocks import Block, Query, Role, SelectItem, Span, Statement
@@ -19,6 +20,8 @@ CODES = "\0"
 
 _USAGE_COLUMN = "PRESENT_WATER_USG"
 _AGGREGATES = ("MAX", "MIN", "ANY_VALUE", "LISTAGG", "COUNT", "OVER")
+_KEEPS_ORDER = ("SUM", "MAX", "NVL", "COALESCE")
+_RANKS = ("ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE")
 _BEFORE_CONDITION = ("AND", "OR", "NOT", "ON", "HAVING", "IN", "LIKE", "BETWEEN", "IS", "EXISTS", "PRIOR")
 _BEFORE_OPERAND = frozenset("(=<>,+-*/|.!^")
 
@@ -35,6 +38,18 @@ class _ErrorPrefix:
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, ConfigError):
             raise ConfigError(f"{self._name}: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _OrderKey:
+    """One key of an ORDER BY: its span with the direction, what it orders by, and the selected item if it is one."""
+
+    part: Span
+    expression: Span
+    item: SelectItem | None
+    is_falling: bool
+    has_nulls: bool
+    is_usage: bool
 
 
 class Draft:
@@ -229,6 +244,7 @@ class Draft:
                     feeding.add(operand)
                 else:
                     self._check_rownum(operand)
+                    self._check_ranking(operand)
                     feeding.update(self._fed_by(operand))
         for query in self._closure(feeding - round_queries, round_queries):
             hidden = _limit_line(query)
@@ -249,6 +265,7 @@ class Draft:
             for operand in query.operands:
                 if isinstance(operand, Block):
                     self._check_rownum(operand)
+                    self._check_ranking(operand)
             is_outer = query.role in (Role.WHOLE, Role.OPERAND)
             if query.limit is not None and (is_outer or not query.limit.is_one_row):
                 self._drop_limit(query)
@@ -310,6 +327,27 @@ class Draft:
         if block.rownum_line is not None:
             raise _undroppable(block.rownum_line, "ROWNUM")
 
+    def _check_ranking(self, block: Block) -> None:
+        """Refuse a limit by the rank among all rows; one within PARTITION BY picks a row for each customer."""
+        if "WHERE" not in block.clauses:
+            return
+        ranks = {
+            item.label
+            for source in block.sources
+            if (query := source.query or (block.query.find_cte(source.table) if source.table else None)) is not None
+            for inner in query.iter_blocks()
+            for item in inner.items
+            if self._is_rank(item.expression)
+        }
+        for token in self._sql.tokens[slice(*block.clauses["WHERE"])]:
+            if token.name is not None and token.name in ranks:
+                raise _undroppable(token.line, f"a condition on {token.text}, a rank over all rows,")
+
+    def _is_rank(self, span: Span) -> bool:
+        tokens = self._sql.tokens[slice(*span)]
+        has = {word: any(token.is_word(word) for token in tokens) for word in ("OVER", "PARTITION")}
+        return has["OVER"] and not has["PARTITION"] and any(token.is_word(*_RANKS) for token in tokens)
+
     def _drop_limit(self, query: Query) -> None:
         if query.limit is not None:
             for place in range(*query.limit.span):
@@ -331,21 +369,53 @@ class Draft:
                     "neither the column present_water_usg (หน่วยน้ำปัจจุบัน) nor an ORDER BY says who is largest"
                 )
             return False, False
-        part = self._sql.split_list(query.order_by)[0]
-        key, is_falling, has_nulls = self._split_direction(part)
-        item = None if has_star else self._ordered_item(items, key)
-        block = self._single_block(query)
+        keys = [self._order_key(part, [] if has_star else items) for part in self._sql.split_list(query.order_by)]
+        first = keys[0]
         if usage is not None:
-            return True, is_falling and item is items[usage]
-        expression = item.expression if item is not None else key
-        names_usage = any(token.name == _USAGE_COLUMN for token in self._sql.tokens[slice(*expression)])
-        if block is not None and not block.is_distinct and not has_star and names_usage:
+            return True, first.is_falling and first.item is items[usage]
+        if has_star and not first.is_usage and any(key.is_usage for key in keys):
+            return False, False  # the star has the usage, or else nothing says who is largest
+        odd = next((key for key in keys if not key.is_usage and self._mentions_usage(key.expression)), None)
+        if odd is not None and not has_star:
+            raise ConfigError(
+                f"line {self._sql.tokens[odd.expression[0]].line}: the order is by an expression of {_USAGE_COLUMN};"
+                " select that column as present_water_usg too, so that it says who is largest"
+            )
+        block = self._single_block(query)
+        by_usage = next((key for key in keys if key.is_usage), None)
+        if by_usage is not None and block is not None and not block.is_distinct and not has_star:
             end = self._indices[block.clauses["SELECT"][1] - 1]
-            self._after[end] += f", {self._sql.text(expression)} AS {_USAGE_COLUMN}"
-            return True, is_falling
-        if is_falling and not has_nulls:
-            self._after[self._indices[part[1] - 1]] += " NULLS LAST"
+            self._after[end] += f", {self._sql.text(by_usage.expression)} AS {_USAGE_COLUMN}"
+            return True, by_usage is first and first.is_falling
+        if by_usage is not None and by_usage is not first:
+            raise ConfigError("the usage is not what the rows are ordered by first; select it as present_water_usg too")
+        if first.is_falling and not first.has_nulls:
+            self._after[self._indices[first.part[1] - 1]] += " NULLS LAST"
         return True, False
+
+    def _order_key(self, part: Span, items: Sequence[SelectItem]) -> _OrderKey:
+        span, is_falling, has_nulls = self._split_direction(part)
+        item = self._ordered_item(items, span)
+        expression = item.expression if item is not None else span
+        return _OrderKey(part, expression, item, is_falling, has_nulls, self._is_usage(expression))
+
+    def _is_usage(self, span: Span) -> bool:
+        """Say whether an expression is the usage itself, or its SUM, MAX or NVL: what falls as the usage falls."""
+        start, end = span
+        tokens = self._sql.tokens
+        if self._sql.is_column_reference(span):
+            return tokens[end - 1].name == _USAGE_COLUMN
+        is_call = tokens[start].is_word(*_KEEPS_ORDER)
+        start += is_call
+        inside = self._sql.contents(start, end)
+        if inside is None:
+            return False
+        first, *others = self._sql.split_list(inside)
+        are_plain = all(to - at == 1 and tokens[at].kind is Kind.NUMBER for at, to in others)
+        return (is_call or not others) and are_plain and self._is_usage(first)
+
+    def _mentions_usage(self, span: Span) -> bool:
+        return any(token.name == _USAGE_COLUMN for token in self._sql.tokens[slice(*span)])
 
     def _split_direction(self, part: Span) -> tuple[Span, bool, bool]:
         start, end = part

@@ -72,6 +72,9 @@ CONNECTION_CODES: dict[str, str] = {
     "DPY-3010": "the thin driver needs Oracle Database 12.1 or later; use thick mode",
     "DPY-3015": "the thin driver cannot check this account's old password; have it set anew, or use thick mode",
     "DPY-4000": "the alias in the DSN is not known; write host:port/service",
+    "DPY-4017": "the DSN cannot be read; write host:port/service",
+    "DPY-4026": "the DSN has no service, or is an alias that is not known; write host:port/service",
+    "DPY-4027": "the DSN has no service, or is an alias that is not known; write host:port/service",
     "DPY-4001": "user or password is missing",
     "DPY-6002": "the server's certificate does not match",
     "DPY-6003": "the listener does not know the SID; is it a service name?",
@@ -98,7 +101,7 @@ def as_source_error(error: oracledb.Error | OSError, where: str) -> BigmeterErro
 
     :param where: what was being done, such as ``1063 2025-09`` or ``connection bigmeter_oracle``.
     """
-    if not isinstance(error, oracledb.Error):  # a host name that is not found leaves the driver as it is
+    if not isinstance(error, oracledb.Error):  # a host name that is not found, a socket's time-out behind a break
         return Unavailable(f"{where}: cannot reach Oracle ({type(error).__name__}); is the host name right?")
     codes = error_codes(error)
     shown = ", ".join(codes[:3])
@@ -119,7 +122,7 @@ def source_errors(where: str) -> Iterator[None]:
     """Turn driver errors inside the block into ours; see :func:`as_source_error`."""
     try:
         yield
-    except oracledb.Error as error:
+    except (oracledb.Error, OSError) as error:
         raise as_source_error(error, where) from None
     except UnicodeError:
         raise DataContractError(f"{where}: Oracle returned text that is not valid in its character set") from None

@@ -150,7 +150,7 @@ def check_templates(
     monthly: MonthlyTemplate,
     yearly: YearlyTemplate,
     batch_size: int,
-    call_timeout_s: float = 60,
+    call_timeout_s: float,
 ) -> None:
     """Have Oracle describe both templates without running them, and check their columns.
 

@@ -16,7 +16,7 @@ import psycopg
 import structlog
 
 from include.bigmeter.errors import BigmeterError, Category
-from include.bigmeter.source.failures import as_source_error, source_errors
+from include.bigmeter.source.failures import source_errors
 from include.bigmeter.store.failures import connecting
 from include.bigmeter.store.ledger import Attempt, record_error
 from include.bigmeter.sync.connections import Connections, StoreConnections
@@ -44,11 +44,7 @@ def source_of(connections: Connections, subject: str) -> Iterator[oracledb.Conne
 
     :param subject: branch and period, or the step, for the message.
     """
-    with source_errors(subject), ExitStack() as stack:
-        try:
-            connection = stack.enter_context(connections.open_source())
-        except OSError as error:  # a host name that is not found leaves the driver as it is
-            raise as_source_error(error, subject) from None
+    with source_errors(subject), connections.open_source() as connection:
         yield connection
 
 

@@ -14,6 +14,9 @@ from include.bigmeter.store.readiness import check_store
 from include.bigmeter.sync.attempt import source_of, store_of
 from include.bigmeter.sync.connections import Connections
 
+_MOST_OF_A_CALL_S = 60
+"""A statement is only described here: that takes no minutes, however long a query may take."""
+
 
 def check(
     connections: Connections, settings: LoadSettings, branches: Sequence[Branch], *, monthly: Path, yearly: Path
@@ -32,5 +35,5 @@ def check(
         check_store(store)
         write_branches(store, {branch.code: branch.name for branch in branches})
     with source_of(connections, "check") as source:
-        source.call_timeout = settings.oracle_call_timeout_s * 1000
-        check_templates(source, monthly_template, yearly_template, settings.batch_size)
+        call_timeout_s = min(settings.oracle_call_timeout_s, _MOST_OF_A_CALL_S)
+        check_templates(source, monthly_template, yearly_template, settings.batch_size, call_timeout_s)

@@ -59,7 +59,7 @@ def test_what_oracle_refuses_is_never_retried(code: int) -> None:
     assert f"ORA-{code:05d}" in str(error)
 
 
-@pytest.mark.parametrize("error", [ora(12154), dpy(3010), dpy(4000), dpy(6002), dpy(6003)])
+@pytest.mark.parametrize("error", [ora(12154), dpy(3010), dpy(4000), dpy(4027), dpy(6002), dpy(6003)])
 def test_a_wrongly_described_connection_is_a_matter_of_configuration(error: oracledb.Error) -> None:
     assert isinstance(as_source_error(error, "connection bigmeter_oracle"), ConfigError)
 

@@ -578,3 +578,22 @@ def test_a_template_of_production_runs_as_it_is() -> None:
     expected = expected.replace("fetch  next 200 rows only;", "     ").rstrip("/\r\n")
     assert text == expected.rstrip()
     assert source.count("200") == 2
+
+
+RANK = "ROW_NUMBER() OVER ({}ORDER BY trn.PRESENT_WATER_USG DESC) AS rn"
+RANKED = f"(SELECT {COLUMNS}, {RANK} FROM t trn WHERE YM = :DEBT_YM"
+
+
+def test_a_limit_by_rank_over_all_rows_would_hide_customers() -> None:
+    for text in (
+        f"SELECT * FROM {RANKED.format('')} {MARKER}) WHERE rn <= 190",
+        f"WITH top AS {RANKED.format('')} {MARKER}) SELECT top.* FROM top WHERE top.RN < 191",
+    ):
+        assert "line 1: a condition on" in refused(text)
+        assert "a rank over all rows, would hide customers" in refused(text)
+
+
+def test_a_rank_within_each_customer_and_a_rank_that_is_only_shown_are_kept() -> None:
+    within = RANKED.format("PARTITION BY trn.CUST_CODE ")
+    assert "rn = 1" in rewritten(f"SELECT * FROM {within} {MARKER}) WHERE rn = 1")
+    assert FILTER in rewritten(f"SELECT * FROM {RANKED.format('')} {MARKER})")

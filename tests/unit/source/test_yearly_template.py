@@ -114,12 +114,47 @@ def test_any_other_order_is_not_relied_upon(items: str, order: str) -> None:
         ("SELECT trn.CUST_CODE, trn.PRESENT_WATER_USG AS usg", "usg DESC", USAGE),
         ("SELECT trn.CUST_CODE, trn.PRESENT_WATER_USG AS usg", "2 DESC", USAGE),
         ("SELECT trn.CUST_CODE", f"NVL({USAGE}, 0) DESC", f"NVL({USAGE}, 0)"),
+        ("SELECT trn.CUST_CODE", f"(SUM({USAGE})) DESC", f"(SUM({USAGE}))"),
     ],
 )
 def test_the_usage_that_orders_the_rows_is_selected_too(select: str, order: str, added: str) -> None:
     template = parsed(f"{select} FROM t trn {WHERE} ORDER BY {order}, 1")
     assert template.statement == f"{select}, {added} AS PRESENT_WATER_USG FROM t trn {WHERE} ORDER BY {order}, 1"
     assert template.is_ordered_by_usage
+
+
+def test_usage_that_orders_second_is_selected_too_and_all_rows_are_read() -> None:
+    order = f"trn.ORG_OWNER_ID, {USAGE} DESC"
+    template = parsed(f"SELECT trn.CUST_CODE FROM t trn {WHERE} ORDER BY {order}")
+    assert (
+        template.statement == f"SELECT trn.CUST_CODE, {USAGE} AS PRESENT_WATER_USG FROM t trn {WHERE} ORDER BY {order}"
+    )
+    assert not template.is_ordered_by_usage
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        f"RANK() OVER (ORDER BY {USAGE} DESC NULLS LAST)",
+        f"ROW_NUMBER() OVER (ORDER BY {USAGE} DESC)",
+        f"CASE WHEN {USAGE} IS NULL THEN 1 ELSE 0 END, {USAGE} DESC",
+        f"-{USAGE}",
+        f"MIN({USAGE}) DESC",
+        f"NVL({USAGE}, trn.OTHER) DESC",
+        f"trn.X DESC, 0 - {USAGE}",
+    ],
+)
+def test_an_order_by_something_else_of_the_usage_would_rank_by_that(order: str) -> None:
+    """A rank selected as the usage would make the smallest customers the largest."""
+    said = refused(f"SELECT trn.CUST_CODE FROM t trn {WHERE} ORDER BY {order}")
+    assert "expression of PRESENT_WATER_USG; select that column as present_water_usg too" in said
+    template = parsed(f"SELECT trn.CUST_CODE, {USAGE} FROM t trn {WHERE} ORDER BY {order}")
+    assert not template.is_ordered_by_usage
+
+
+def test_a_star_whose_usage_orders_second_has_to_have_it() -> None:
+    template = parsed(f"SELECT trn.* FROM t trn {WHERE} ORDER BY trn.X, {USAGE} DESC")
+    assert (template.is_ordered, template.is_ordered_by_usage) == (False, False)
 
 
 def test_usage_is_selected_too_from_rising_rows_which_are_then_all_read() -> None:
