@@ -154,6 +154,10 @@ class AirflowApi:
         """Return one run."""
         return Run.from_json(self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}"))
 
+    def delete_run(self, dag_id: str, run_id: str) -> None:
+        """Delete a run: the date that it had is free then."""
+        self._ask("DELETE", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")
+
     def wait_for_run(self, dag_id: str, run_id: str, timeout_s: float = 300) -> Run:
         """Return a run when it is finished, successful or not.
 

@@ -69,7 +69,7 @@ class Flow:
 
     def delete_run(self, run: Run, dag_id: str = MONTHLY) -> None:
         """Delete a run, as the bin on its page does: the date that it had is free then."""
-        self.api._ask("DELETE", f"/api/v2/dags/{dag_id}/dagRuns/{run.run_id}")
+        self.api.delete_run(dag_id, run.run_id)
 
     def states(self, run: Run, task_id: str, dag_id: str = MONTHLY) -> dict[str, str | None]:
         """Return the states of a mapped task by the branch code in its name."""
