@@ -17,7 +17,7 @@ BRANCHES_SETTING = "BRANCHES"
 _CODE = re.compile(r"[0-9]{4}")
 _NAME_PREFIX = "กปภ.สาขา"
 _SEPARATORS = re.compile(r"[,;\s]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")  # line breaks, and what PostgreSQL's text cannot hold
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")  # line breaks, and what no text may hold
 _MOST_QUOTED = 80  # characters of a file's text in a message: what is no list of branches may be one long line
 
 
