@@ -40,6 +40,7 @@ with DAG(
     dag_id="example_bigmeter_consumer",
     schedule=PartitionedAssetTimetable(assets=Asset("bigmeter_meter_details")),
     catchup=False,
+    default_args={"retries": 3},  # an event comes once: a run that is lost is not announced again
     doc_md=__doc__,
     tags=["example"],
 ):

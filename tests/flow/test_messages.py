@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from dev.stack.processes import wait_until
 from include.bigmeter.settings import NOTIFY_CONNECTION_ID
 from tests.flow.harness import BRANCHES, MONTHLY, Flow
 from tests.message_sink import MessageSink, connection_to
@@ -57,6 +58,21 @@ def test_a_failed_run_is_one_message_its_repair_another_and_a_good_run_none(flow
     assert "; run bigmeter_yearly_init with debt_ym 20" in overdue["message"]
     assert "; run bigmeter_monthly_sync with ym 20" in overdue["message"]
     assert len(sink.messages) == 3
+
+
+def test_a_run_that_somebody_stops_is_no_recovery(flow: Flow, sink: MessageSink) -> None:
+    """Its summary is still written, and green: to Airflow the run is then a success."""
+    flow.control.add_fault("hang@execute,times=always,bind=1061")
+    run_id = flow.api.trigger(MONTHLY, {"ym": MONTH})
+    wait_until(lambda: "running" in _states(flow, run_id), 60, "a branch to run", 0.5)
+    flow.api.mark_run(MONTHLY, run_id, "failed")
+    told = sink.wait_for(1)[0]
+    assert told["title"] == f"ไม่สำเร็จ | failed: {MONTHLY} 2025-09"
+    assert "1061 บ้านไผ่" in told["message"]
+
+
+def _states(flow: Flow, run_id: str) -> set[str | None]:
+    return {one.state for one in flow.api.task_instances(MONTHLY, run_id) if one.task_id == "sync_branch"}
 
 
 def test_while_the_notifier_hangs_runs_end_and_others_load(flow: Flow) -> None:

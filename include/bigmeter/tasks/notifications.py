@@ -27,7 +27,7 @@ from include.bigmeter.errors import ConfigError
 from include.bigmeter.settings import NOTIFY_CONNECTION_ID, NotificationSettings
 from include.bigmeter.tasks.freshness import FRESHNESS_KEY, FRESHNESS_TASK
 from include.bigmeter.tasks.messages import Message, Outcome, RunLink, about_freshness, about_load
-from include.bigmeter.tasks.recovery import failed_tasks
+from include.bigmeter.tasks.recovery import are_branches_in, failed_tasks
 from include.bigmeter.tasks.runs import FAILURE_KEY, SUMMARY_TASK
 
 PATIENCE_S = 40.0
@@ -93,9 +93,15 @@ class Patience:
 
 
 class _WithoutUrls(logging.Filter):
-    """Takes the URLs out of Apprise's own log: one that it cannot read is quoted whole, with its secrets."""
+    """Takes the URLs out of Apprise's own log: one that it cannot read is quoted whole, with its secrets.
+
+    ``has_warned`` is the only sign that a service did not take a message: Airflow's hook drops Apprise's answer.
+    """
+
+    has_warned = False
 
     def filter(self, record: logging.LogRecord) -> bool:
+        self.has_warned = self.has_warned or record.levelno >= logging.WARNING
         record.msg, record.args = re.sub(r"\S+://\S*", "(URL)", record.getMessage()), ()
         return True
 
@@ -111,7 +117,10 @@ def _callback(name: str, compose: Compose) -> Callable[[Context], None]:
             message = _patience.run(partial(_composed, compose, context))
             if message:
                 _patience.run(partial(_send, message, context), SEND_PATIENCE_S)
-                log.info("message handed to the notifier", outcome=message.outcome.name, run_id=run_id)
+                if _without_urls.has_warned:
+                    log.warning("no message: a service did not take it, see the lines above", run_id=run_id)
+                else:
+                    log.info("message sent", outcome=message.outcome.name, run_id=run_id)
         except TimeoutError:
             log.warning("no message: the notifier does not answer", run_id=run_id)
         except Exception as error:  # noqa: BLE001 - the run is over; the error's text may quote the URL and its secrets
@@ -138,6 +147,7 @@ def _send(message: Message, context: Context) -> None:
     from apprise import NotifyFormat, NotifyType  # noqa: PLC0415 - likewise
 
     logging.getLogger("apprise").addFilter(_without_urls)
+    _without_urls.has_warned = False
     kind = {
         Outcome.FAILED: NotifyType.FAILURE,
         Outcome.OVERDUE: NotifyType.WARNING,
@@ -155,21 +165,35 @@ def _send(message: Message, context: Context) -> None:
 
 def _failed_load(context: Context) -> Message:
     summary = _pulled(context, SUMMARY_TASK)
-    problems = [] if summary and summary["problem"] else _problems(context)
+    if context.get("ti") is None:  # Airflow gives the last task that failed, and here none has
+        problems = ["no task is red, but those behind the branches did not run: clear publish with Downstream ticked"]
+    else:
+        problems = [] if summary and summary["problem"] else _problems(context)
     return about_load(Outcome.FAILED, _link(context), summary, problems=problems, labels=_labels())
 
 
 def _good_load(context: Context) -> Message | None:
     summary = _pulled(context, SUMMARY_TASK)
-    # A branch that was cleared alone is in, though the summary was not written again.
-    is_recovered = summary and (summary.get("earlier") or any(report["failed"] for report in summary["reports"]))
-    if is_recovered:
+    # A branch that was cleared alone is in, though the summary was not written again; but a run that somebody stops,
+    # by marking it as failed, ends as a success to Airflow too: its last task is the summary, which is written.
+    has_failed = summary and any(report["failed"] for report in summary["reports"])
+    if has_failed and _is_still_failed(context):
+        return about_load(Outcome.FAILED, _link(context), summary, problems=(), labels=_labels())
+    if summary and (has_failed or summary.get("earlier")):
         outcome = Outcome.RECOVERED
     elif _is_success_told():
         outcome = Outcome.SUCCEEDED
     else:
         return None
     return about_load(outcome, _link(context), summary, problems=(), labels=_labels())
+
+
+def _is_still_failed(context: Context) -> bool:
+    try:
+        return not are_branches_in(context)
+    except Exception as error:  # noqa: BLE001 - a message that says less is better than none
+        log.warning("the states of the tasks cannot be read", reason=type(error).__name__)
+        return False
 
 
 def _overdue(context: Context) -> Message:

@@ -13,6 +13,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 _KEY = "earlier_failure"
+_MAY_BE_SKIPPED = "load_history"
 log = structlog.get_logger("bigmeter")
 
 
@@ -21,6 +22,18 @@ def failed_tasks(context: Context) -> list[str]:
     ti: Any = context["ti"]
     states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
     return sorted(name for name, state in states.items() if state == "failed")
+
+
+def are_branches_in(context: Context) -> bool:
+    """Say whether each branch's task ended well; only the history of a cohort may be skipped."""
+    ti: Any = context["ti"]
+    plain = context["dag"].task_dict
+    states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    of_branches = {name: state for name, state in states.items() if name not in plain}
+    return all(
+        state == "success" or (state == "skipped" and name.startswith(_MAY_BE_SKIPPED))
+        for name, state in of_branches.items()
+    )
 
 
 def with_earlier_failure(context: Context, summary: Mapping[str, Any]) -> dict[str, Any]:
