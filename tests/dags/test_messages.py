@@ -135,7 +135,7 @@ def test_a_run_whose_words_cannot_be_read_is_told_all_the_same(sink: MessageSink
     tell("failed", run)
     (message,) = sink.messages
     assert "no task is red" in message["message"]
-    assert "clear publish with Downstream ticked" in message["message"]
+    assert "clear the first orange one, Downstream ticked" in message["message"]
 
 
 def test_a_good_run_is_told_only_if_it_is_wished(sink: MessageSink, monkeypatch: pytest.MonkeyPatch) -> None:
