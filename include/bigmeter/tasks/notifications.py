@@ -166,7 +166,7 @@ def _send(message: Message, context: Context) -> None:
 def _failed_load(context: Context) -> Message:
     summary = _pulled(context, SUMMARY_TASK)
     if context.get("ti") is None:  # Airflow gives the last task that failed, and here none has
-        problems = ["no task is red, but one behind the branches did not run: clear the first orange one, Downstream ticked"]
+        problems = ["no task is red, but one did not run: clear the first orange one, Downstream ticked"]
     else:
         problems = [] if summary and summary["problem"] else _problems(context)
     return about_load(Outcome.FAILED, _link(context), summary, problems=problems, labels=_labels())
