@@ -15,8 +15,8 @@ what Oracle has changed since.
 | January to September | *Trigger > Backfill*, from 1 January to 30 September; leave `ym` empty |
 | a month for the next year's cohort | *Trigger* with `ym` and `cohort_fiscal_year` |
 
-**When a branch is red.** The others are loaded; the red one is as it was before the run. `summary` lists every branch
-with its reason, and so does the log of the branch.
+**When a branch is red.** The others are loaded; the red one is as it was before the run. `summary` is red as well and
+lists every branch with its reason; the log of the branch has it too.
 
 1. *unavailable*: it was tried four times in about half an hour. When Oracle or PostgreSQL is back, clear the branch.
 2. *refused*, *configuration*: put right what the line names (account, grant, template, cohort), then clear it.
@@ -58,7 +58,7 @@ def bigmeter_monthly_sync() -> None:
     jobs = task(monthly.check)()
     synced = task(**branch_limits(settings))(monthly.sync_branch).expand(job=jobs)
     published = task(outlets=[monthly.METER_DETAILS])(monthly.publish)()
-    told = task(multiple_outputs=False)(monthly.summary)().as_teardown()
+    told = task(multiple_outputs=False)(monthly.summary)().as_teardown(on_failure_fail_dagrun=True)
     jobs >> synced >> published >> told
     [jobs, synced] >> told
 

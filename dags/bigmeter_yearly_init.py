@@ -14,8 +14,8 @@ and leave. `recapture` replaces the cohort; rows already loaded for former membe
 asks for another, `branches` for some branches. *Backfill*, from 1 October 2023 to 31 October 2025, makes the cohorts
 of three years; leave `debt_ym` empty.
 
-**When a branch is red.** The others have their cohorts; the red one is as it was before the run. `summary` lists every
-branch with its reason, and so does the log of the branch.
+**When a branch is red.** The others have their cohorts; the red one is as it was before the run. `summary` is red as
+well and lists every branch with its reason; the log of the branch has it too.
 
 1. *unavailable*: it was tried four times in about half an hour. When Oracle or PostgreSQL is back, clear the branch.
 2. *refused*, *configuration*: put right what the line names (account, grant, template), then clear it.
@@ -61,7 +61,7 @@ def bigmeter_yearly_init() -> None:
 
     jobs = task(yearly.check)()
     branches = branch.expand(job=jobs)
-    told = task(multiple_outputs=False)(yearly.summary)().as_teardown()
+    told = task(multiple_outputs=False)(yearly.summary)().as_teardown(on_failure_fail_dagrun=True)
     branches >> told
     jobs >> told
 

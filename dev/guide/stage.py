@@ -125,9 +125,7 @@ class Stage:
 
     def mark_failed(self, run_id: str, branch_code: str) -> None:
         """Mark a branch as failed, as the button with the cross does."""
-        path = f"/api/v2/dags/{MONTHLY}/dagRuns/{run_id}/taskInstances/sync_branch"
-        index = self.map_index(MONTHLY, run_id, branch_code)
-        self._send("PATCH", f"{path}/{index}", {"new_state": "failed"})
+        self.api.mark_task(MONTHLY, run_id, "sync_branch", self.map_index(MONTHLY, run_id, branch_code), "failed")
 
     def make_pool(self, slots: int) -> None:
         """Make the pool that ``ORACLE_POOL`` names, as *Admin > Pools* does."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
-from decimal import Decimal
+from decimal import MAX_PREC, Context, Decimal
 
 from include.bigmeter.periods import Ym
 
@@ -62,6 +63,8 @@ class CohortMember:
     usage_rank: int | None
 
 
+_EXACT = Context(prec=MAX_PREC)  # the default context rounds a sum at 28 digits, Oracle's numbers have up to 38
+
 READING_COLUMNS = tuple(field.name for field in fields(MeterReading))
 MEMBER_COLUMNS = tuple(field.name for field in fields(CohortMember))
 
@@ -110,3 +113,11 @@ class RunIdentity:
     dag_id: str | None = None
     try_number: int = 1
     triggered_by: str = "command line"
+
+
+def exact_sum(usages_m3: Iterable[Decimal]) -> Decimal:
+    """Return the sum of cubic metres, to the last digit; 0 of none."""
+    total = Decimal(0)
+    for usage_m3 in usages_m3:
+        total = _EXACT.add(total, usage_m3)
+    return total

@@ -30,6 +30,7 @@ from dev.stack.processes import LeashedProcess, free_ports, wait_until
 from dev.stack.rest import TaskInstance
 from dev.stack.workers import Machine, Redis, Worker, celery_settings
 from include.bigmeter.records import READING_COLUMNS
+from tests.sinks import StatsdSink
 
 BRANCHES = ("1060", "1061", "1062", "1063", "1064", "1065")
 SILENT = "1060"
@@ -74,7 +75,8 @@ class Story:
 
     ``settings`` are the names of those that a worker was started with. ``hosts`` is the machine of each branch that ran
     at the kill. ``delivered`` are Celery's ids of the tasks that the broker had given out by then, ``verdicts`` what
-    became of them, ``undelivered`` how many messages it still held for a machine in the end.
+    became of them, ``undelivered`` how many messages it still held for a machine in the end. ``counts`` are what each
+    branch returned, and ``statsd`` has the figures that the machines sent.
     """
 
     settings: set[str] = field(default_factory=set)
@@ -94,6 +96,8 @@ class Story:
     writers: Rows = field(default_factory=list)
     stored: Rows = field(default_factory=list)
     expected: Rows = field(default_factory=list)
+    counts: dict[str, Any] = field(default_factory=dict)
+    statsd: StatsdSink | None = None
 
     @property
     def killed_branches(self) -> set[str]:
@@ -110,7 +114,8 @@ def story() -> Story:
     with ExitStack() as parts:
         parts.callback(shutil.rmtree, directory, ignore_errors=True)
         broker = parts.enter_context(Redis(directory / "redis"))
-        story = Story(expected=_expected_rows(directory / _BILLING_FILE))
+        statsd = parts.enter_context(StatsdSink())
+        story = Story(expected=_expected_rows(directory / _BILLING_FILE), statsd=statsd)
         options = StackOptions(
             directory=directory,
             standin_words=[
@@ -118,7 +123,7 @@ def story() -> Story:
                 *("--branches", ",".join(BRANCHES), "--database", str(directory / _BILLING_FILE)),
                 *("--control-port", str(control_port)),
             ],
-            settings=TUNED | celery_settings(broker),
+            settings=TUNED | _statsd_settings(statsd) | celery_settings(broker),
             is_scheduling=False,
         )
         stack = parts.enter_context(running_stack(options))
@@ -130,6 +135,15 @@ def story() -> Story:
         control = parts.enter_context(StandinControl(control_port))
         _Narrator(stack, broker, {worker.name: worker for worker in workers}, control).tell(story)
     return story
+
+
+def _statsd_settings(statsd: StatsdSink) -> dict[str, str]:
+    return {
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
+        "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",
+    }
 
 
 def _expected_rows(billing: Path) -> Rows:
@@ -183,6 +197,8 @@ class _Narrator:
             self._roll_back(story, database)
             story.state = self._api.wait_for_run(DAG_ID, run_id, DEADLINE_S).state
             story.tasks = self._branches_of(run_id)
+            (report,) = self._api.xcom(DAG_ID, run_id, "summary")["reports"]
+            story.counts = report["loaded"]
             self._let_the_broker_deliver_again(story)
             self._read(story, run_id, database)
 

@@ -8,11 +8,13 @@ nothing.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
 from dev.stack.airflow import REPOSITORY
 from tests.celery.conftest import AT_ONCE, BRANCHES, MACHINES, SILENT, TUNED, Story
+from tests.told_figures import figures_of_load, wait_for_figures
 
 pytestmark = pytest.mark.timeout(1200)  # the story takes three minutes, more where others want the cores as well
 
@@ -73,6 +75,14 @@ def test_each_branch_is_written_by_one_transaction_and_stands_once_in_the_ledger
     assert story.ledger == [
         (branch, "success", 2 if branch in story.killed_branches else 1, sizes[branch], 0, 0, 0) for branch in BRANCHES
     ]
+
+
+def test_the_machines_send_the_figures_of_each_load_once_by_statsd(story: Story) -> None:
+    expected: dict[Any, float] = {}
+    for branch in BRANCHES:
+        expected |= figures_of_load("monthly", branch, story.counts[branch])
+    assert story.statsd is not None
+    wait_for_figures(story.statsd, expected, {})
 
 
 def test_the_rows_are_those_of_the_billing_data(story: Story) -> None:

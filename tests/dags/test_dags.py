@@ -148,10 +148,12 @@ def test_the_order_is_check_branches_summary(dags: dict[str, Any]) -> None:
     assert yearly.get_task("summary").upstream_task_ids >= {"check", "load_history"}
 
 
-def test_the_summary_runs_whatever_happens_and_does_not_colour_the_run(dags: dict[str, Any]) -> None:
+def test_the_summary_runs_whatever_happens_and_gives_the_run_its_colour(dags: dict[str, Any]) -> None:
     for dag_id in LOADS:
-        assert dags[dag_id].get_task("summary").is_teardown
-        assert not dags[dag_id].get_task("summary").on_failure_fail_dagrun
+        summary = dags[dag_id].get_task("summary")
+        assert summary.is_teardown
+        assert summary.on_failure_fail_dagrun
+        assert summary.downstream_task_ids == set()
 
 
 def test_each_dag_explains_itself_and_so_does_each_task(dags: dict[str, Any]) -> None:

@@ -22,7 +22,18 @@ def _task_timeout() -> BaseException:
     return AirflowTaskTimeout()
 
 
-@pytest.mark.parametrize("error", [errors.SourceUnavailable("x"), errors.StoreUnavailable("x"), _task_timeout])
+def _airflow_that_does_not_answer() -> BaseException:
+    """What Airflow raises behind the task's own code, when it stores what the task returned."""
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    return AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail=None))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.SourceUnavailable("x"), errors.StoreUnavailable("x"), _task_timeout, _airflow_that_does_not_answer],
+)
 def test_what_is_unavailable_is_tried_again(error: Any) -> None:
     from airflow.sdk import RetryAction
 

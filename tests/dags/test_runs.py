@@ -151,7 +151,10 @@ def test_one_branch_that_fails_leaves_the_others_loaded_and_the_run_failed(
     assert done.states["sync_branch", "1061 บ้านไผ่"] == "failed"
     assert done.states["sync_branch", "1063 น้ำพอง"] == "success"
     assert done.states["publish", -1] == "upstream_failed"
-    assert done.states["summary", -1] == "success"
+    assert done.states["summary", -1] == "failed"
+    assert done.summary["sentence"] == "2025-10: 1 of 3 branches failed: 1061"
+    assert done.xcom("summary", "failure")["reason"] == done.summary["sentence"]
+    assert done.summary["failed_tasks"] == ["sync_branch_1"]
     (report,) = done.summary["reports"]
     assert report["failed"] == {"1061": "1061 2025-10: ORA-00942; grant SELECT"}
     assert set(report["loaded"]) == {"1060", "1063"}
@@ -181,7 +184,7 @@ def test_a_failed_check_is_one_failure_and_the_summary_says_why(branches: Branch
     branches.check_failure = errors.ConfigError("migrations: 1 is pending; run make migrate")
     done = run(MONTHLY)
     assert done.state == "failed"
-    assert [name for name, state in done.states.items() if state == "failed"] == [("check", -1)]
+    assert sorted(name for name, state in done.states.items() if state == "failed") == [("check", -1), ("summary", -1)]
     assert branches.asked == []
     assert done.summary["problem"] == "migrations: 1 is pending; run make migrate"
     assert done.summary["sentence"] == "nothing was loaded: migrations: 1 is pending; run make migrate"

@@ -19,6 +19,7 @@ from dev.oracle_standin.control import StandinControl
 from dev.stack.local import StackOptions, running_stack
 from dev.stack.processes import free_ports
 from tests.flow.harness import BRANCHES, MONTHLY, YEARLY, Flow
+from tests.sinks import OtlpSink
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,14 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def session_flow(directory: Path) -> Iterator[Flow]:
+def collector() -> Iterator[OtlpSink]:
+    """Yield the collector to which Airflow sends its metrics by OpenTelemetry; the Celery test has StatsD."""
+    with OtlpSink() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def session_flow(directory: Path, collector: OtlpSink) -> Iterator[Flow]:
     """Yield the stack with the cohorts of fiscal year 2025 chosen."""
     (control_port,) = free_ports(1)
     options = StackOptions(
@@ -40,7 +48,11 @@ def session_flow(directory: Path) -> Iterator[Flow]:
             *("--last-month", "202510", "--months", "27", "--branches", ",".join(BRANCHES)),
             *("--control-port", str(control_port)),
         ],
-        settings={"BRANCHES": ",".join(BRANCHES)},
+        settings={
+            "BRANCHES": ",".join(BRANCHES),
+            "AIRFLOW__METRICS__OTEL_ON": "True",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
+        },
         is_scheduling=False,
         parallelism=6,
     )

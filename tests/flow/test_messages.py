@@ -10,7 +10,7 @@ import pytest
 from dev.stack.processes import wait_until
 from include.bigmeter.settings import NOTIFY_CONNECTION_ID
 from tests.flow.harness import BRANCHES, MONTHLY, Flow
-from tests.message_sink import MessageSink, connection_to
+from tests.sinks import MessageSink, connection_to
 
 FRESHNESS = "bigmeter_freshness"
 MONTH = "202509"
@@ -60,15 +60,37 @@ def test_a_failed_run_is_one_message_its_repair_another_and_a_good_run_none(flow
     assert len(sink.messages) == 3
 
 
-def test_a_run_that_somebody_stops_is_no_recovery(flow: Flow, sink: MessageSink) -> None:
-    """Its summary is still written, and green: to Airflow the run is then a success."""
-    flow.control.add_fault("hang@execute,times=always,bind=1061")
-    run_id = flow.api.trigger(MONTHLY, {"ym": MONTH})
-    wait_until(lambda: "running" in _states(flow, run_id), 60, "a branch to run", 0.5)
+@pytest.mark.parametrize(
+    ("fault", "state", "reason"),
+    [
+        ("hang@execute,times=always,bind=1061", "running", "ended without a word"),
+        ("ora=12537@execute,times=always,bind=1061", "up_for_retry", "did not run (skipped)"),
+    ],
+)
+def test_a_run_that_somebody_stops_has_failed(
+    fault: str, state: str, reason: str, *, flow: Flow, sink: MessageSink
+) -> None:
+    """To Airflow a branch that it did not start is skipped, and a run of skipped branches a success."""
+    flow.control.add_fault(fault)
+    run_id = flow.api.trigger(MONTHLY, {"ym": MONTH, "branches": ["1061"]})
+    wait_until(lambda: _states(flow, run_id) == {state}, 60, f"the branch to be {state}", 0.5)
     flow.api.mark_run(MONTHLY, run_id, "failed")
-    told = sink.wait_for(1)[0]
+    stopped = flow.api.wait_for_run(MONTHLY, run_id)
+    assert stopped.state == "failed"
+    assert reason in flow.summary(stopped)["reports"][0]["failed"]["1061"]
+    (told,) = sink.wait_for(1)
     assert told["title"] == f"ไม่สำเร็จ | failed: {MONTHLY} 2025-09"
-    assert "1061 บ้านไผ่" in told["message"]
+    assert "- 1061 บ้านไผ่" in told["message"]
+
+
+def test_a_branch_that_somebody_marks_as_a_success_is_not_taken_for_loaded(flow: Flow, sink: MessageSink) -> None:
+    flow.control.add_fault(NO_TABLE_FOR_1061)
+    run = flow.run_month({"ym": MONTH, "branches": ["1061"]})
+    sink.wait_for(1)
+    flow.api.mark_task(MONTHLY, run.run_id, "sync_branch", 0, "success")
+    wait_until(lambda: len(sink.messages) == 2, 120, "the second message", 0.5)
+    assert flow.api.wait_for_run(MONTHLY, run.run_id).state == "failed"
+    assert "marked as a success by hand" in flow.summary(run)["reports"][0]["failed"]["1061"]
 
 
 def _states(flow: Flow, run_id: str) -> set[str | None]:

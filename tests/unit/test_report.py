@@ -122,7 +122,10 @@ def test_the_customers_who_would_enter_a_kept_cohort_are_not_said_to_have_entere
     for shown in (narrow.get(), report.to_text()):
         words = {word: word in shown for word in ("would enter", "would leave", "entered", "departed")}
         assert {word for word, is_shown in words.items() if is_shown} == set(headings)
-    assert report.to_json()["totals"]["entered"] == 56
+    told = report.to_json()
+    assert told["totals"]["entered"] == 56
+    assert (told["headings"]["entered"], told["headings"]["departed"]) == headings
+    assert "usage_m3" not in told
 
 
 def test_a_reason_that_names_no_branch_is_given_its_branch() -> None:

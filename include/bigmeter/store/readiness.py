@@ -24,7 +24,7 @@ def check_store(conn: psycopg.Connection[Any]) -> None:
     """
     missing = pending(conn)
     if missing:
-        raise ConfigError(f"PostgreSQL: {len(missing)} migrations are pending, from {missing[0]} on: {MIGRATE}")
+        raise ConfigError(f"PostgreSQL: {', '.join(missing)} not applied yet: {MIGRATE}")
     with own_transaction(conn), conn.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(statement("read_readiness")).fetchone()
     if row is None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from include.bigmeter.periods import Ym, fiscal_year_of
+from include.bigmeter.records import exact_sum
 from include.bigmeter.store import ledger
 from include.bigmeter.sync.attempt import store_of
 from include.bigmeter.sync.connections import StoreConnections
@@ -56,5 +57,5 @@ def read_completeness(connections: StoreConnections, *, ym: Ym, branch_codes: Se
         reported=sum(month.reported for month in months),
         zero=sum(month.zero for month in months),
         missing=sum(month.missing for month in months),
-        usage_m3=sum((month.usage_m3 or Decimal(0) for month in months), Decimal(0)),
+        usage_m3=exact_sum(month.usage_m3 or Decimal(0) for month in months),
     )

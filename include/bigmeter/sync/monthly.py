@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import MAX_PREC, Context, Decimal
+from decimal import Decimal
 
 from include.bigmeter.errors import MissingCohortError
 from include.bigmeter.periods import Ym, to_debt_ym
-from include.bigmeter.records import MeterReading, MonthRead, RunIdentity, WriteCounts
+from include.bigmeter.records import MonthRead, RunIdentity, WriteCounts, exact_sum
 from include.bigmeter.settings import LoadSettings
 from include.bigmeter.source.reader import read_month
 from include.bigmeter.source.template import MonthlyTemplate
@@ -20,8 +19,6 @@ from include.bigmeter.sync.attempt import Stopwatch, log, recorded, source_of, s
 from include.bigmeter.sync.connections import Connections
 from include.bigmeter.sync.guards import refuse_thin_month
 from include.bigmeter.sync.outcomes import MonthOutcome
-
-_EXACT = Context(prec=MAX_PREC)  # the default context would round a sum at 28 digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,15 +107,8 @@ def _count(cohort_size: int, read: MonthRead, written: WriteCounts) -> Outcome:
         unchanged=written.unchanged,
         removed=written.removed,
         duplicates=read.duplicates,
-        usage_m3=_exact_sum(read.readings),
+        usage_m3=exact_sum(row.present_water_usg or Decimal(0) for row in read.readings),
     )
-
-
-def _exact_sum(readings: Sequence[MeterReading]) -> Decimal:
-    total = Decimal(0)
-    for row in readings:
-        total = _EXACT.add(total, row.present_water_usg or Decimal(0))
-    return total
 
 
 def _outcome(

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from include.bigmeter.branches import Branch
+from include.bigmeter.records import exact_sum
 
 Kind = Literal["monthly", "yearly"]
 
@@ -77,9 +78,8 @@ class RunReport:
         return {name: sum(int(line.counts[name]) for line in self.lines if line.counts) for name in self.columns}
 
     def usage_m3(self) -> Decimal:
-        """Return the sum of the billed cubic metres over the branches that are in; 0 for a yearly run."""
-        loaded = [line.counts for line in self.lines if line.counts]
-        return sum((Decimal(counts.get("usage_m3", 0)) for counts in loaded), Decimal(0))
+        """Return the sum of the billed cubic metres over the branches that are in."""
+        return exact_sum(Decimal(line.counts["usage_m3"]) for line in self.lines if line.counts)
 
     def sentence(self) -> str:
         """Say in one line how the run ended, naming each branch that failed."""
@@ -156,6 +156,7 @@ class RunReport:
             "branches": len(self.lines),
             "failed": {line.branch.code: line.reason or "" for line in self.failed},
             "totals": self.totals(),
-            "usage_m3": str(self.usage_m3()),
+            "headings": self.headings(),
+            **({"usage_m3": str(self.usage_m3())} if self.kind == "monthly" else {}),
             "loaded": {line.branch.code: dict(line.counts) for line in self.lines if line.counts is not None},
         }

@@ -119,8 +119,9 @@ def _loaded(report: Json) -> Iterator[str]:
     branches = int(report["branches"])
     loaded = branches - len(report["failed"])
     yield f"{report['period']}: โหลดแล้ว {loaded} / {branches} สาขา (branches loaded)"
-    counts = [f"{name.replace('_', ' ')} {int(count):,}" for name, count in report["totals"].items() if count]
-    usage_m3 = Decimal(report["usage_m3"])
+    headings: Mapping[str, str] = report["headings"]
+    counts = [f"{headings[name]} {int(count):,}" for name, count in report["totals"].items() if count]
+    usage_m3 = Decimal(report.get("usage_m3", 0))
     counts += [f"{usage_m3:,.0f} m³"] if usage_m3 else []
     if counts:
         yield ", ".join(counts)

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from functools import partial
 from threading import Thread
@@ -27,7 +27,7 @@ from include.bigmeter.errors import ConfigError
 from include.bigmeter.settings import NOTIFY_CONNECTION_ID, NotificationSettings
 from include.bigmeter.tasks.freshness import FRESHNESS_KEY, FRESHNESS_TASK
 from include.bigmeter.tasks.messages import Message, Outcome, RunLink, about_freshness, about_load
-from include.bigmeter.tasks.recovery import are_branches_in, failed_tasks
+from include.bigmeter.tasks.recovery import is_repaired, task_states
 from include.bigmeter.tasks.runs import FAILURE_KEY, SUMMARY_TASK
 
 PATIENCE_S = 40.0
@@ -37,6 +37,10 @@ itself needs some of it: the first question to a DAG processor took 24 s on a bu
 SEND_PATIENCE_S = 15.0
 """What is spent on waiting for the notifier; after that the same process asks it no more."""
 
+_OUTDATED = (
+    "what had failed is done, but not what follows it: clear the first orange square, or else summary,"
+    " Downstream ticked"
+)
 Compose = Callable[[Context], Message | None]
 T = TypeVar("T")
 log = structlog.get_logger("bigmeter")
@@ -165,21 +169,19 @@ def _send(message: Message, context: Context) -> None:
 
 def _failed_load(context: Context) -> Message:
     summary = _pulled(context, SUMMARY_TASK)
-    if context.get("ti") is None:  # Airflow gives the last task that failed, and here none has
-        problems = ["no task is red, but one did not run: clear the first orange one, Downstream ticked"]
+    if summary is None:
+        problems = _problems(context)
+    elif _is_outdated(context, summary):
+        problems, summary = [_OUTDATED], None
     else:
-        problems = [] if summary and summary["problem"] else _problems(context)
+        # the summary is red as well, for the reasons that it holds itself
+        problems = [] if summary["problem"] else _problems(context, besides=SUMMARY_TASK)
     return about_load(Outcome.FAILED, _link(context), summary, problems=problems, labels=_labels())
 
 
 def _good_load(context: Context) -> Message | None:
     summary = _pulled(context, SUMMARY_TASK)
-    # A branch that was cleared alone is in, though the summary was not written again; but a run that somebody stops,
-    # by marking it as failed, ends as a success to Airflow too: its last task is the summary, which is written.
-    has_failed = summary and any(report["failed"] for report in summary["reports"])
-    if has_failed and _is_still_failed(context):
-        return about_load(Outcome.FAILED, _link(context), summary, problems=(), labels=_labels())
-    if summary and (has_failed or summary.get("earlier")):
+    if summary and summary.get("earlier"):
         outcome = Outcome.RECOVERED
     elif _is_success_told():
         outcome = Outcome.SUCCEEDED
@@ -188,9 +190,9 @@ def _good_load(context: Context) -> Message | None:
     return about_load(outcome, _link(context), summary, problems=(), labels=_labels())
 
 
-def _is_still_failed(context: Context) -> bool:
+def _is_outdated(context: Context, summary: Mapping[str, Any]) -> bool:
     try:
-        return not are_branches_in(context)
+        return is_repaired(context, summary)
     except Exception as error:  # noqa: BLE001 - a message that says less is better than none
         log.warning("the states of the tasks cannot be read", reason=type(error).__name__)
         return False
@@ -213,15 +215,18 @@ def _up_to_date(context: Context) -> Message | None:
     return None
 
 
-def _problems(context: Context) -> list[str]:
-    """Return what the tasks that are no branch's own noted when they failed, or else which they are."""
+def _problems(context: Context, besides: str | None = None) -> list[str]:
+    """Return what the tasks that are no branch's own noted when they failed, or else which they are.
+
+    :param besides: a task to leave out.
+    """
     try:
-        names = failed_tasks(context)
+        states = task_states(context)
     except Exception as error:  # noqa: BLE001 - a message that says less is better than none
         log.warning("the states of the tasks cannot be read", reason=type(error).__name__)
         return []
-    plain = [name for name in names if name in context["dag"].task_dict]
-    failures = {name: _pulled(context, name, FAILURE_KEY) for name in plain}
+    failed = sorted(name for name in context["dag"].task_dict if states.get(name) == "failed" and name != besides)
+    failures = {name: _pulled(context, name, FAILURE_KEY) for name in failed}
     return [
         str(failure["reason"]) if failure else f"{name}: ended without a word; see its log"
         for name, failure in failures.items()

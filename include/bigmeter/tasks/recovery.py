@@ -1,4 +1,4 @@
-"""What a run remembers of its bad end until somebody has put it right, so that its good end is told as a recovery.
+"""How a run ends: with the colour of its summary, and remembering a bad end until somebody has put it right.
 
 Airflow deletes what a task pushed when the task is cleared, but not what it keeps in its state store.
 """
@@ -6,47 +6,54 @@ Airflow deletes what a task pushed when the task is cleared, but not what it kee
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowRuntimeError
 
+from include.bigmeter.errors import BigmeterError, Category
+from include.bigmeter.tasks.runs import RETURN_KEY
+
 _KEY = "earlier_failure"
-_MAY_BE_SKIPPED = "load_history"
+_NOT_DONE = ("failed", "upstream_failed")
 log = structlog.get_logger("bigmeter")
 
 
-def failed_tasks(context: Context) -> list[str]:
-    """Return the tasks of the run that are failed now, a mapped one with its index: ``sync_branch_3``."""
+class RunFailed(BigmeterError):
+    """Not everything that the run was asked for is in: what is left says the summary."""
+
+    category: ClassVar[Category] = "incomplete"
+
+
+def task_states(context: Context) -> Mapping[str, str | None]:
+    """Return the states of the run's tasks as they are now, a mapped one by its index: ``sync_branch_3``."""
     ti: Any = context["ti"]
-    states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-    return sorted(name for name, state in states.items() if state == "failed")
+    states: Mapping[str, Mapping[str, str | None]] = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id])
+    return states.get(ti.run_id, {})
 
 
-def are_branches_in(context: Context) -> bool:
-    """Say whether each branch's task ended well; only the history of a cohort may be skipped."""
-    ti: Any = context["ti"]
-    plain = context["dag"].task_dict
-    states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
-    of_branches = {name: state for name, state in states.items() if name not in plain}
-    return all(
-        state == "success" or (state == "skipped" and name.startswith(_MAY_BE_SKIPPED))
-        for name, state in of_branches.items()
-    )
+def conclude(context: Context, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the summary of a run that did all it was asked for; how it had ended before it was cleared: ``earlier``.
 
+    The summary of any other run is left as an XCom, and the task fails, and with it the run. Airflow would call a run
+    good in which a person stopped the branches before they began: it counts what was skipped as done.
 
-def with_earlier_failure(context: Context, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a run's summary with how the run had ended before it was cleared, in ``earlier``.
-
-    None while it fails, and where it had not failed.
+    :raises RunFailed: if a branch is not in, or a step failed or could not start.
     """
-    failed = failed_tasks(context)
-    if not failed:
+    reason = _why_failed(task_states(context), summary)
+    if reason is None:
         return {**summary, "earlier": recall_failure(context)}
-    is_told = summary["problem"] or any(report["failed"] for report in summary["reports"])
-    remember_failure(context, str(summary["sentence"]) if is_told else f"failed: {', '.join(failed)}")
-    return {**summary, "earlier": None}
+    remember_failure(context, reason)
+    context["ti"].xcom_push(key=RETURN_KEY, value={**summary, "earlier": None})
+    raise RunFailed(reason)
+
+
+def is_repaired(context: Context, summary: Mapping[str, Any]) -> bool:
+    """Say whether all that failed by this summary has succeeded since: it was cleared without what follows it."""
+    states = task_states(context)
+    failed = summary["failed_tasks"]
+    return bool(failed) and all(states.get(name) == "success" for name in failed)
 
 
 def remember_failure(context: Context, sentence: str) -> None:
@@ -69,3 +76,10 @@ def recall_failure(context: Context) -> str | None:
         log.warning("whether this run had failed before is not known", reason=error.error.error.value)
         return None
     return str(sentence)
+
+
+def _why_failed(states: Mapping[str, str | None], summary: Mapping[str, Any]) -> str | None:
+    if summary["failed_tasks"]:
+        return str(summary["sentence"])
+    not_done = sorted(name for name, state in states.items() if state in _NOT_DONE)
+    return f"{summary['sentence']}; not done: {', '.join(not_done)}" if not_done else None

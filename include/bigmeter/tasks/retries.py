@@ -6,7 +6,7 @@ import random
 from datetime import timedelta
 
 from airflow.sdk import Context, RetryDecision, RetryPolicy
-from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.sdk.exceptions import AirflowRuntimeError, AirflowTaskTimeout
 
 from include.bigmeter.errors import BigmeterError
 
@@ -18,8 +18,9 @@ DELAY_WINDOWS_S = ((60, 120), (180, 420), (600, 900))
 class RetryByCause(RetryPolicy):
     """Try again what may succeed in a few minutes, and fail everything else at once.
 
-    Retried are an unavailable Oracle or PostgreSQL and the task's own time-out. A refusal (a locked account), a
-    broken contract, half a month or a wrong setting stays what it is until a person looks at it.
+    Retried are an unavailable Oracle or PostgreSQL, the task's own time-out, and Airflow's API server that does not
+    take what a task returns: the load behind it is in, and the next try finds it *unchanged*. A refusal (a locked
+    account), a broken contract, half a month or a wrong setting stays what it is until a person looks at it.
     """
 
     def evaluate(
@@ -33,7 +34,7 @@ class RetryByCause(RetryPolicy):
 
         :param max_tries: the number of the try before the last: a task with 3 retries that was never cleared has 3.
         """
-        is_retryable = isinstance(exception, AirflowTaskTimeout) or (
+        is_retryable = isinstance(exception, AirflowTaskTimeout | AirflowRuntimeError) or (
             isinstance(exception, BigmeterError) and exception.is_retryable
         )
         if not is_retryable:

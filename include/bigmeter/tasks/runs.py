@@ -17,6 +17,8 @@ Job = dict[str, Any]
 
 CHECK_TASK = "check"
 SUMMARY_TASK = "summary"
+RETURN_KEY = "return_value"
+"""Airflow's own key for what a task returns."""
 PLAN_KEY = "plan"
 """The XCom of ``check`` with what the run is about as a whole; its return value is the list of jobs."""
 FAILURE_KEY = "failure"

@@ -14,6 +14,7 @@ import structlog
 
 from include.bigmeter.branches import Branch
 from include.bigmeter.periods import Ym, dashed
+from include.bigmeter.records import exact_sum
 from include.bigmeter.sync.report import MONTHLY_COLUMNS, BranchLine, RunReport
 from include.bigmeter.tasks.runs import CHECK_TASK, FAILURE_KEY, Job
 
@@ -38,8 +39,12 @@ class TaskInstance(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BranchEnd:
-    """How the task of one branch ended: Airflow's state, the counts it returned, the failure it noted."""
+    """How the task of one branch ended: Airflow's state, the counts it returned, the failure it noted.
 
+    ``task`` is how Airflow's states call it: ``sync_branch_3``.
+    """
+
+    task: str
     state: str | None
     counts: Json | None = None
     failure: Json | None = None
@@ -52,6 +57,8 @@ class BranchEnd:
             return "not started: a step before it failed"
         if self.state == "failed":
             return "ended without a word: killed, or its machine was lost; see its log, then clear it"
+        if self.state == "success":
+            return "marked as a success by hand, which loads nothing; clear it"
         return f"did not run ({self.state or 'no state'})"
 
 
@@ -59,27 +66,30 @@ def summarize_month(ti: TaskInstance, sync_task: str) -> dict[str, Any]:
     """Log the table of a monthly run and return its summary."""
     jobs: list[Job] | None = ti.xcom_pull(CHECK_TASK)
     if not jobs:
-        return _tell([], problem=_why_not_planned(ti))
-    lines = _lines(jobs, _ends(ti, sync_task, jobs))
-    return _tell([RunReport(kind="monthly", period=dashed(Ym(jobs[0]["ym"])), lines=lines)])
+        return _tell([], [CHECK_TASK], problem=_why_not_planned(ti))
+    ends = _ends(ti, sync_task, jobs)
+    report = RunReport(kind="monthly", period=dashed(Ym(jobs[0]["ym"])), lines=_lines(jobs, ends))
+    return _tell([report], _not_in(ends))
 
 
 def summarize_year(ti: TaskInstance, capture_task: str, history_task: str) -> dict[str, Any]:
     """Log the tables of a yearly run, the cohorts and their history, and return its summary."""
     jobs: list[Job] | None = ti.xcom_pull(CHECK_TASK)
     if not jobs:
-        return _tell([], problem=_why_not_planned(ti))
+        return _tell([], [CHECK_TASK], problem=_why_not_planned(ti))
     captured = _ends(ti, capture_task, jobs)
     reports = [RunReport(kind="yearly", period=f"cohort {jobs[0]['fiscal_year']}", lines=_lines(jobs, captured))]
-    history = {
-        code: replace(end, counts=_add_months_up(end.counts) if end.counts else None)
-        for code, end in _ends(ti, history_task, jobs).items()
-        if captured[code].counts is not None  # else the branch is already in the first table, with its reason
-    }
-    if (months := jobs[0]["history"]) and history:
+    history: dict[str, BranchEnd] = {}
+    if months := jobs[0]["history"]:
+        history = {
+            code: replace(end, counts=_add_months_up(end.counts) if end.counts else None)
+            for code, end in _ends(ti, history_task, jobs).items()
+            if captured[code].counts is not None  # else the branch is already in the first table, with its reason
+        }
+    if history:
         period = f"history {dashed(months[0])} to {dashed(months[-1])}"
         reports.append(RunReport(kind="monthly", period=period, lines=_lines(jobs, history)))
-    return _tell(reports)
+    return _tell(reports, _not_in(captured) + _not_in(history))
 
 
 def _ends(ti: TaskInstance, task_id: str, jobs: Sequence[Job]) -> dict[str, BranchEnd]:
@@ -89,13 +99,17 @@ def _ends(ti: TaskInstance, task_id: str, jobs: Sequence[Job]) -> dict[str, Bran
     failure_of = _by("subject", ti.xcom_pull([task_id], key=FAILURE_KEY))
     ends = {}
     for index, job in enumerate(jobs):
-        code = job["branch_code"]
-        state = states.get(f"{task_id}_{index}")
+        code, task = job["branch_code"], f"{task_id}_{index}"
+        state = states.get(task)
         if state == "success":
-            ends[code] = BranchEnd(state=state, counts=counts_of.get(code))
+            ends[code] = BranchEnd(task=task, state=state, counts=counts_of.get(code))
         else:
-            ends[code] = BranchEnd(state=state, failure=failure_of.get(code))
+            ends[code] = BranchEnd(task=task, state=state, failure=failure_of.get(code))
     return ends
+
+
+def _not_in(ends: Mapping[str, BranchEnd]) -> list[str]:
+    return [end.task for end in ends.values() if end.counts is None]
 
 
 def _lines(jobs: Sequence[Job], ends: Mapping[str, BranchEnd]) -> list[BranchLine]:
@@ -115,7 +129,7 @@ def _add_months_up(result: Json) -> dict[str, Any]:
     return {
         "branch_code": result["branch_code"],
         **{name: sum(int(month[name]) for month in months) for name in MONTHLY_COLUMNS},
-        "usage_m3": str(sum((Decimal(month["usage_m3"]) for month in months), Decimal(0))),
+        "usage_m3": str(exact_sum(Decimal(month["usage_m3"]) for month in months)),
         "seconds": sum(float(month["seconds"]) for month in months),
         "warnings": [warning for month in months for warning in month["warnings"]],
         "tries": result["tries"],
@@ -127,11 +141,12 @@ def _why_not_planned(ti: TaskInstance) -> str:
     return str(failure["reason"]) if failure else "the check ended without a word; see its log"
 
 
-def _tell(reports: Sequence[RunReport], problem: str | None = None) -> dict[str, Any]:
+def _tell(reports: Sequence[RunReport], failed_tasks: Sequence[str], problem: str | None = None) -> dict[str, Any]:
     """Write the tables to the log, and return codes and counts for messages and machines.
 
     Reasons and warnings follow their table, a line each: the table's last column lies beyond the edge of a screen.
 
+    :param failed_tasks: those whose branches are not in, as Airflow's states call them.
     :param problem: why nothing was loaded at all, if so.
     """
     for report in reports:
@@ -139,10 +154,12 @@ def _tell(reports: Sequence[RunReport], problem: str | None = None) -> dict[str,
             log.info(line)
         for remark in report.remarks():
             log.warning(remark)
-    sentence = f"nothing was loaded: {problem}" if problem else "; ".join(report.sentence() for report in reports)
-    if problem or any(report.failed for report in reports):
-        log.error(sentence)
-    return {"sentence": sentence, "problem": problem, "reports": [report.to_json() for report in reports]}
+    return {
+        "sentence": f"nothing was loaded: {problem}" if problem else "; ".join(report.sentence() for report in reports),
+        "problem": problem,
+        "failed_tasks": list(failed_tasks),
+        "reports": [report.to_json() for report in reports],
+    }
 
 
 def _by(key: str, pushed: Iterable[Json | None] | None) -> dict[str, Json]:

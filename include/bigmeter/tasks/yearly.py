@@ -12,7 +12,7 @@ from include.bigmeter.runs import history_months, resolve_cohort
 from include.bigmeter.tasks import runs
 from include.bigmeter.tasks.failures import told
 from include.bigmeter.tasks.moments import clock_of, identity_of
-from include.bigmeter.tasks.recovery import with_earlier_failure
+from include.bigmeter.tasks.recovery import conclude
 
 CAPTURE_TASK = "capture_cohort"
 HISTORY_TASK = "load_history"
@@ -82,11 +82,12 @@ def load_history(job: runs.Job) -> dict[str, Any]:
 def summary() -> dict[str, Any]:
     """Write a line per branch and the totals to the log, whatever became of the branches.
 
-    The first table is the cohorts, the second their history, each branch's months added up. Green means that the
-    summary is written; whether the run is good is the colour of the run. Its XCom holds the same figures for machines.
+    The first table is the cohorts, the second their history, each branch's months added up. It has the colour of the
+    run: green means that every branch is in. Red, the last lines of its log say which is not, and why; clear that one,
+    not this. Its XCom holds the same figures for machines, whatever the colour.
     """
     context = get_current_context()
     with told(context["ti"], runs.SUMMARY_TASK):
         from include.bigmeter.tasks import summaries  # noqa: PLC0415 - the table's library is too heavy for a DAG file
 
-        return with_earlier_failure(context, summaries.summarize_year(context["ti"], CAPTURE_TASK, HISTORY_TASK))
+        return conclude(context, summaries.summarize_year(context["ti"], CAPTURE_TASK, HISTORY_TASK))

@@ -12,7 +12,7 @@ LABELS = {"1061": "1061 บ้านไผ่"}
 
 
 def a_report(failed: Mapping[str, str] | None = None, branches: int = 22, **values: Any) -> dict[str, Any]:
-    return {
+    report = {
         "kind": "monthly",
         "period": "2025-09",
         "branches": branches,
@@ -21,6 +21,7 @@ def a_report(failed: Mapping[str, str] | None = None, branches: int = 22, **valu
         "usage_m3": "1234567.4",
         **values,
     }
+    return {"headings": {name: name for name in report["totals"]}, **report}
 
 
 def a_summary(*reports: dict[str, Any], **values: Any) -> dict[str, Any]:
@@ -85,11 +86,13 @@ def test_a_recovery_says_what_had_failed() -> None:
 
 
 def test_a_year_shows_its_cohorts_and_their_history() -> None:
-    cohorts = a_report(period="cohort 2026", totals={"cohort_size": 4400, "entered": 3}, usage_m3="0")
+    headings = {"cohort_size": "cohort", "entered": "would enter"}
+    totals = {"cohort_size": 4400, "entered": 3}
+    cohorts = a_report(period="cohort 2026", usage_m3="0", totals=totals, headings=headings)
     history = a_report({"1061": "1061 2025-08: 20 of 200"}, period="history 2025-08 to 2025-10", branches=21)
     message = a_message(Outcome.FAILED, a_summary(cohorts, history))
     assert message.title.endswith("cohort 2026, history 2025-08 to 2025-10")
-    assert "cohort 2026: โหลดแล้ว 22 / 22 สาขา (branches loaded)\ncohort size 4,400, entered 3\n" in message.body
+    assert "cohort 2026: โหลดแล้ว 22 / 22 สาขา (branches loaded)\ncohort 4,400, would enter 3\n" in message.body
     assert "history 2025-08 to 2025-10: ไม่สำเร็จ 1 / 21 สาขา" in message.body
 
 
