@@ -18,7 +18,7 @@ what Oracle has changed since.
 **When a branch is red.** The others are loaded; the red one is as it was before the run. `summary` is red as well and
 lists every branch with its reason; the log of the branch has it too.
 
-1. *unavailable*: it was tried four times in about half an hour. When Oracle or PostgreSQL is back, clear the branch.
+1. *unavailable*: it was tried four times in about twenty minutes. When Oracle or PostgreSQL is back, clear the branch.
 2. *refused*, *configuration*: put right what the line names (account, grant, template, cohort), then clear it.
 3. *incomplete*: Oracle returned too few customers; is billing closed? Later, clear it. If it is right as it is,
    trigger the month for that branch with `accept_incomplete`.

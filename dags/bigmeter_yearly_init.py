@@ -17,7 +17,7 @@ of three years; leave `debt_ym` empty.
 **When a branch is red.** The others have their cohorts; the red one is as it was before the run. `summary` is red as
 well and lists every branch with its reason; the log of the branch has it too.
 
-1. *unavailable*: it was tried four times in about half an hour. When Oracle or PostgreSQL is back, clear the branch.
+1. *unavailable*: it was tried four times in about twenty minutes. When Oracle or PostgreSQL is back, clear the branch.
 2. *refused*, *configuration*: put right what the line names (account, grant, template), then clear it.
 3. *incomplete*: too few customers qualify, compared with the year before; are October's bills in? Later, clear it. If
    it is right as it is, trigger the year for that branch with `accept_incomplete`.

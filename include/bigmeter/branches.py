@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from include.bigmeter.errors import ConfigError
+from include.bigmeter.errors import ConfigError, quoted
 
 BRANCHES_FILE = Path(__file__).parents[1] / "r6_branches.csv"
 BRANCHES_SETTING = "BRANCHES"
@@ -18,7 +18,6 @@ _CODE = re.compile(r"[0-9]{4}")
 _NAME_PREFIX = "กปภ.สาขา"
 _SEPARATORS = re.compile(r"[,;\s]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")  # line breaks, and what no text may hold
-_MOST_QUOTED = 80  # characters of a file's text in a message: what is no list of branches may be one long line
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def read_branches(path: Path) -> tuple[Branch, ...]:
     if not rows:
         raise ConfigError(f"{where}: is empty; its first line must start with ba_code, then one branch a line")
     if rows[0][0].lower() != "ba_code":
-        raise ConfigError(f"{where}: its first column is {_quoted(rows[0][0])}; it must be ba_code")
+        raise ConfigError(f"{where}: its first column is {quoted(rows[0][0])}; it must be ba_code")
     branches = [Branch(row[0], row[1] if len(row) > 1 else "") for row in rows[1:]]
     _check_codes([branch.code for branch in branches], where)
     return tuple(branches)
@@ -85,11 +84,14 @@ def choose_branches(branches: Sequence[Branch], wanted: Iterable[str] | None) ->
     """Return the branches that a form asks for, each once, in the order of the list; all if it names none.
 
     :param wanted: codes; a label such as ``1063 น้ำพอง`` is understood by its code.
-    :raises ConfigError: if a code is not in the list.
+    :raises ConfigError: if a code is not in the list, or an entry is blank: what was meant is not *all of them*.
     """
-    codes = {words[0] for text in wanted or () if (words := text.split())}
-    if not codes:
+    entries = [text.split() for text in wanted or ()]
+    if not entries:
         return tuple(branches)
+    if not all(entries):
+        raise ConfigError("branches: an entry is blank; pick a branch, or leave the whole field empty for all of them")
+    codes = {words[0] for words in entries}
     unknown = sorted(codes - {branch.code for branch in branches})
     if unknown:
         known = f"{branches[0].code} to {branches[-1].code}, {len(branches)} in all" if branches else "none"
@@ -116,16 +118,12 @@ def _rows(text: str, where: str) -> list[list[str]]:
     return rows
 
 
-def _quoted(text: str) -> str:
-    return repr(text if len(text) <= _MOST_QUOTED else text[:_MOST_QUOTED] + "…")
-
-
 def _check_codes(codes: Sequence[str], where: str) -> None:
     if not codes:
         raise ConfigError(f"{where}: names no branch; list at least one 4-digit BA code")
     malformed = [code for code in codes if not _CODE.fullmatch(code)]
     if malformed:
-        raise ConfigError(f"{where}: {_quoted(malformed[0])} is not a branch code; write 4 digits, such as 1063")
+        raise ConfigError(f"{where}: {quoted(malformed[0])} is not a branch code; write 4 digits, such as 1063")
     repeated = [code for code, count in Counter(codes).items() if count > 1]
     if repeated:
         raise ConfigError(f"{where}: {repeated[0]} stands there {Counter(codes)[repeated[0]]} times; keep one")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+_MOST_QUOTED = 80  # characters: a wrong value may be a whole file in one line
+
 Category = Literal["configuration", "unavailable", "refused", "contract", "incomplete", "unexpected"]
 
 
@@ -83,3 +85,8 @@ class IncompleteMonthError(IncompleteError):
 
 class IncompleteCohortError(IncompleteError):
     """Too few customers qualify for a cohort, compared with the year before."""
+
+
+def quoted(text: str) -> str:
+    """Return a wrong value as a message quotes it: in quotes, and cut where it is long."""
+    return repr(text if len(text) <= _MOST_QUOTED else text[:_MOST_QUOTED] + "…")

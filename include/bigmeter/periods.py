@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, NewType
+from zoneinfo import ZoneInfo
 
 from include.bigmeter.errors import ConfigError
 
@@ -45,6 +46,12 @@ def parse_ym(text: str, setting: str = "ym") -> Ym:
 def ym_of_date(moment: datetime) -> Ym:
     """Return the calendar month that a moment lies in, in the moment's own zone."""
     return _ym(moment.year, moment.month)
+
+
+def end_of(ym: Ym, timezone: ZoneInfo) -> datetime:
+    """Return the moment at which a month is over: the first of the next one."""
+    following = add_months(ym, 1)
+    return datetime(int(following[:4]), int(following[4:]), 1, tzinfo=timezone)
 
 
 def add_months(ym: Ym, months: int) -> Ym:

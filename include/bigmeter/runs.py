@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from include.bigmeter import schedule
 from include.bigmeter.errors import ConfigError
@@ -21,7 +20,7 @@ from include.bigmeter.periods import (
 )
 from include.bigmeter.settings import ScheduleSettings
 
-RunType = Literal["scheduled", "manual", "backfill", "asset"]
+_DATED_BY_AIRFLOW = {"scheduled", "backfill"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +73,7 @@ def resolve_month(
         month = parse_ym(ym, "ym")
     else:
         if (
-            clock.run_type == "manual"
+            clock.run_type not in _DATED_BY_AIRFLOW
             and clock.logical_date is not None
             and schedule.is_tick(schedule_settings.cron_monthly, timezone, clock.logical_date)
         ):

@@ -6,12 +6,14 @@ task of a run and passed on, so that two machines cannot disagree within a run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any, Literal, Self, cast
 
 from include.bigmeter import schedule
-from include.bigmeter.errors import ConfigError
+from include.bigmeter.errors import ConfigError, quoted
 from include.bigmeter.periods import Era
 
 Environment = Mapping[str, str]
@@ -28,6 +30,8 @@ DEFAULT_NOTIFY_ON = "problem"
 DEFAULT_BATCH_SIZE = 100
 MAX_BATCH_SIZE = 1000  # Oracle takes at most 1,000 members in one IN list (ORA-01795)
 DEFAULT_TASK_TIMEOUT_S = 1800
+_MOST_DIGITS = 9
+_SHARE = re.compile(r"0(?:\.[0-9]{1,9})?|0?\.[0-9]{1,9}|1(?:\.0{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ class LoadSettings:
     batch_size: int
     cohort_size: int
     debt_ym_era: Era
-    min_reported_share: float
+    min_reported_share: Decimal
     oracle_call_timeout_s: int
     task_timeout_s: int
 
@@ -135,7 +139,7 @@ class LoadSettings:
             batch_size=_whole(environment, batch_setting, DEFAULT_BATCH_SIZE, 1, MAX_BATCH_SIZE),
             cohort_size=_whole(environment, "COHORT_SIZE", 200, 1, 100_000),
             debt_ym_era=cast(Era, era),
-            min_reported_share=_share(environment, "MIN_REPORTED_SHARE", 0.8),
+            min_reported_share=_share(environment, "MIN_REPORTED_SHARE", "0.8"),
             oracle_call_timeout_s=_whole(environment, "ORACLE_CALL_TIMEOUT_S", 300, 1, 86_400),
             task_timeout_s=_task_timeout_s(environment),
         )
@@ -143,11 +147,11 @@ class LoadSettings:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
         """Rebuild them from ``to_json``."""
-        return cls(**values)
+        return cls(**{**values, "min_reported_share": Decimal(values["min_reported_share"])})
 
     def to_json(self) -> dict[str, Any]:
         """Return them as plain values."""
-        return asdict(self)
+        return {**asdict(self), "min_reported_share": str(self.min_reported_share)}
 
 
 Mode = Literal["", "init-once", "month-once"]
@@ -174,17 +178,14 @@ def _text(environment: Environment, name: str, default: str) -> str:
 
 def _whole(environment: Environment, name: str, default: int, least: int, most: int) -> int:
     text = _text(environment, name, str(default))
-    if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
-        raise ConfigError(f"{name}: {text!r} is not a whole number from {least} to {most}")
+    is_short = len(text) <= _MOST_DIGITS  # Python itself refuses to read a number of thousands of digits
+    if not (text.isascii() and text.isdigit() and is_short) or not least <= int(text) <= most:
+        raise ConfigError(f"{name}: {quoted(text)} is not a whole number from {least} to {most}")
     return int(text)
 
 
-def _share(environment: Environment, name: str, default: float) -> float:
-    text = _text(environment, name, str(default))
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise ConfigError(f"{name}: {text!r} is not a share from 0 to 1, such as 0.8")
-    return share
+def _share(environment: Environment, name: str, default: str) -> Decimal:
+    text = _text(environment, name, default)
+    if not _SHARE.fullmatch(text):
+        raise ConfigError(f"{name}: {quoted(text)} is not a share from 0 to 1, such as 0.8")
+    return Decimal(text)

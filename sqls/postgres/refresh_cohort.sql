@@ -13,7 +13,7 @@ SET org_name = incoming.org_name,
     meter_size = incoming.meter_size,
     meter_brand = incoming.meter_brand,
     meter_state = incoming.meter_state,
-    updated_at = now()
+    updated_at = statement_timestamp()
 FROM pg_temp.bm_incoming_cohort AS incoming
 WHERE stored.fiscal_year = incoming.fiscal_year
   AND stored.branch_code = incoming.branch_code

@@ -2,13 +2,13 @@
 -- Grain: returns one row: inserted, updated.
 -- Binds:
 --   codes: text array, 4-digit BA codes
---   names: text array, in the order of codes; NULL where no name is known
+--   names: text array, in the order of codes; NULL or empty where no name is known
 -- Caller: include.bigmeter.store.branches.write_branches
 WITH changed AS (
-    SELECT given.code, given.name, before.code IS NULL AS is_new
+    SELECT given.code, coalesce(nullif(given.name, ''), before.name) AS name, before.code IS NULL AS is_new
     FROM unnest(%(codes)s::text[], %(names)s::text[]) AS given (code, name)
     LEFT JOIN bm_branches AS before ON before.code = given.code
-    WHERE before.code IS NULL OR before.name IS DISTINCT FROM coalesce(given.name, before.name)
+    WHERE before.code IS NULL OR before.name IS DISTINCT FROM coalesce(nullif(given.name, ''), before.name)
 ),
 written AS (
     INSERT INTO bm_branches AS stored (code, name)

@@ -4,6 +4,8 @@
 --   fiscal_year: integer, Gregorian
 --   branch_code: text, 4-digit BA code
 -- Caller: include.bigmeter.store.cohorts.write_cohort, replace_cohort
+-- The times are those of this statement, not now(), when the transaction began: it may have waited since for a load of
+-- a month, and its new members have not been asked for in that month.
 WITH changed AS (
     SELECT
         fiscal_year, branch_code, org_name, cust_code, use_type, use_name, cust_name, address, route_code, meter_no,
@@ -19,10 +21,11 @@ WITH changed AS (
 written AS (
     INSERT INTO bm_custcode_init AS stored (
         fiscal_year, branch_code, org_name, cust_code, use_type, use_name, cust_name, address, route_code, meter_no,
-        meter_size, meter_brand, meter_state, debt_ym, present_water_usg, usage_rank)
+        meter_size, meter_brand, meter_state, debt_ym, present_water_usg, usage_rank, created_at, updated_at)
     SELECT
         fiscal_year, branch_code, org_name, cust_code, use_type, use_name, cust_name, address, route_code, meter_no,
-        meter_size, meter_brand, meter_state, debt_ym, present_water_usg, usage_rank
+        meter_size, meter_brand, meter_state, debt_ym, present_water_usg, usage_rank, statement_timestamp(),
+        statement_timestamp()
     FROM changed
     ON CONFLICT (fiscal_year, branch_code, cust_code) DO UPDATE SET
         org_name = excluded.org_name,
@@ -38,7 +41,7 @@ written AS (
         debt_ym = excluded.debt_ym,
         present_water_usg = excluded.present_water_usg,
         usage_rank = excluded.usage_rank,
-        updated_at = now()
+        updated_at = excluded.updated_at
     RETURNING fiscal_year, branch_code, cust_code
 )
 -- The table read here is the one before the insert: all parts of a statement share one snapshot.

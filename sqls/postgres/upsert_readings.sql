@@ -6,6 +6,8 @@
 -- Caller: include.bigmeter.store.readings.write_month
 -- EXCEPT takes NULL as equal to NULL, and 1.0 as equal to 1.00: a number of another scale is no change. It comes
 -- before ON CONFLICT, which would lock, and so rewrite, rows that stay as they are.
+-- The times are those of this statement, not now(), when the transaction began: Oracle was read since, and whoever
+-- follows updated_at would have passed that moment before these rows can be seen.
 WITH changed AS (
     SELECT
         year_month, branch_code, org_name, cust_code, use_type, use_name, cust_name, address, route_code, meter_no,
@@ -21,10 +23,12 @@ WITH changed AS (
 written AS (
     INSERT INTO bm_meter_details AS stored (
         year_month, branch_code, org_name, cust_code, use_type, use_name, cust_name, address, route_code, meter_no,
-        meter_size, meter_brand, meter_state, average, present_meter_count, present_water_usg, debt_ym)
+        meter_size, meter_brand, meter_state, average, present_meter_count, present_water_usg, debt_ym, created_at,
+        updated_at)
     SELECT
         year_month, branch_code, org_name, cust_code, use_type, use_name, cust_name, address, route_code, meter_no,
-        meter_size, meter_brand, meter_state, average, present_meter_count, present_water_usg, debt_ym
+        meter_size, meter_brand, meter_state, average, present_meter_count, present_water_usg, debt_ym,
+        statement_timestamp(), statement_timestamp()
     FROM changed
     ON CONFLICT (year_month, branch_code, cust_code) DO UPDATE SET
         org_name = excluded.org_name,
@@ -41,7 +45,7 @@ written AS (
         present_meter_count = excluded.present_meter_count,
         present_water_usg = excluded.present_water_usg,
         debt_ym = excluded.debt_ym,
-        updated_at = now()
+        updated_at = excluded.updated_at
     RETURNING year_month, branch_code, cust_code
 )
 -- The table read here is the one before the insert: all parts of a statement share one snapshot.

@@ -48,12 +48,13 @@ def capture(conn: psycopg.Connection[Any], fiscal_year: int, *branches: str) -> 
     )
 
 
-def load(conn: psycopg.Connection[Any], ym: str, fiscal_year: int, *branches: str) -> None:
+def load(conn: psycopg.Connection[Any], ym: str, fiscal_year: int, *branches: str, at: datetime | None = None) -> None:
+    at = at or datetime.now(BANGKOK)
     conn.cursor().executemany(
         "INSERT INTO bm_sync_runs (kind, branch_code, fiscal_year, year_month, status, run_id, dag_id, try_number,"
         " triggered_by, cohort_size, reported, zero, missing, started_at, finished_at)"
-        " VALUES ('monthly', %s, %s, %s, 'success', 'r', 'd', 1, 'manual', 1, 1, 0, 0, now(), now())",
-        [(branch, fiscal_year, ym) for branch in branches],
+        " VALUES ('monthly', %s, %s, %s, 'success', 'r', 'd', 1, 'manual', 1, 1, 0, 0, %s, %s)",
+        [(branch, fiscal_year, ym, at, at) for branch in branches],
     )
 
 
@@ -159,3 +160,18 @@ def test_a_postgresql_that_does_not_answer_is_tried_again_and_then_nobody_knows(
     assert (run.state, len(tries)) == ("failed", 4)
     assert words(run, "freshness") is None
     assert words(run, "failure")["category"] == "unavailable"
+
+
+def test_the_october_that_came_as_history_does_not_hide_that_its_own_run_never_came(
+    ledger: psycopg.Connection[Any], look: Callable[..., Any]
+) -> None:
+    capture(ledger, 2025, "1060", "1061")
+    capture(ledger, 2026, "1060", "1061")
+    load(ledger, "202509", 2025, "1060", "1061", at=datetime(2025, 10, 16, 8, 5, tzinfo=BANGKOK))
+    load(ledger, "202510", 2026, "1060", "1061", at=datetime(2025, 10, 16, 1, 40, tzinfo=BANGKOK))
+    assert look(NOON_AFTER_THE_TICK - timedelta(days=1)).state == "success"
+    late = look(NOON_AFTER_THE_TICK)
+    assert late.state == "failed"
+    assert words(late, "freshness")["overdue"] == {"202510": ["1060", "1061"]}
+    load(ledger, "202510", 2026, "1060", "1061", at=datetime(2025, 11, 16, 8, 5, tzinfo=BANGKOK))
+    assert look(NOON_AFTER_THE_TICK + timedelta(days=1)).state == "success"

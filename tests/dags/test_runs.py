@@ -44,13 +44,13 @@ class Branches:
             raise failures.pop(0)
         return {"branch_code": job["branch_code"], "ym": job["ym"], **COUNTS}
 
-    def load_history(self, job: dict[str, Any], _identity: object) -> dict[str, Any]:
+    def load_history(self, job: dict[str, Any], _identity: object, _progress: object) -> dict[str, Any]:
         if failure := self.history_failures.get(job["branch_code"]):
             raise failure
         months = [{"branch_code": job["branch_code"], "ym": ym, **COUNTS} for ym in job["history"]]
         return {"branch_code": job["branch_code"], "months": months}
 
-    def completeness(self, ym: str, branch_codes: list[str]) -> Any:
+    def completeness(self, ym: str, branch_codes: list[str], _timezone: str) -> Any:
         from decimal import Decimal
 
         from include.bigmeter.periods import Ym

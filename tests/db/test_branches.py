@@ -29,6 +29,7 @@ def test_branches_are_written_once_and_then_only_when_a_name_changes(shared_conn
 def test_a_branch_that_comes_without_a_name_keeps_its_own(shared_conn: PgConnection) -> None:
     write_branches(shared_conn, {"1063": "น้ำพอง"})
     assert write_branches(shared_conn, {"1063": None}) == WriteCounts(unchanged=1)
+    assert write_branches(shared_conn, {"1063": ""}) == WriteCounts(unchanged=1)
     assert names(shared_conn) == {"1063": "น้ำพอง"}
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +12,8 @@ import psycopg
 import pytest
 from psycopg import errors, sql
 
+from dev.stack.processes import wait_until
+from include.bigmeter.errors import StoreUnavailable
 from include.bigmeter.periods import DebtYm, Ym
 from include.bigmeter.records import CohortMember, MeterReading, RunIdentity, SourceCost
 from include.bigmeter.store.branches import write_branches
@@ -100,6 +104,17 @@ def test_an_error_row_stands_by_itself_in_one_line(shared_conn: PgConnection, mo
     assert len(row.error_message) == 1000
     assert (row.finished_at - row.started_at).total_seconds() == 12.5
     assert (row.cohort_size, row.oracle_seconds, row.round_trips) == (None, None, None)
+
+
+def test_an_error_row_does_not_wait_for_a_ledger_that_somebody_holds(
+    shared_conn: PgConnection, module_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.bigmeter.store.transactions.SHORT_LIMIT_S", 0.1)
+    with psycopg.connect(module_database) as holder:
+        holder.execute("LOCK TABLE bm_sync_runs")
+        with pytest.raises(StoreUnavailable, match="another session holds the lock"):
+            record_error(shared_conn, an_attempt(), category="refused", message="no", seconds=1.0)
+    assert record_error(shared_conn, an_attempt(), category="refused", message="no", seconds=1.0)
 
 
 def test_an_error_row_can_say_what_the_attempt_cost_oracle(shared_conn: PgConnection) -> None:
@@ -216,6 +231,45 @@ def test_a_member_that_a_recapture_took_in_is_not_missing_in_months_that_were_lo
     assert [row[2] for row in statuses(shared_conn)] == [a_code(1)]
     load(shared_conn, [a_reading(1)])
     assert [row[2:4] for row in statuses(shared_conn)] == [(a_code(1), "reported"), (a_code(3), "missing")]
+
+
+def test_a_member_that_a_recapture_took_in_while_it_waited_for_a_load_is_not_missing_in_its_month(
+    shared_conn: PgConnection, module_database: str
+) -> None:
+    """Its transaction begins before that load ends, and its members come after it."""
+    capture(shared_conn, [a_member(1)])
+    waited = threading.Event()
+
+    def recapture() -> None:
+        with (
+            psycopg.connect(module_database) as other,
+            cohort_transaction(other, branch_code=BRANCH, fiscal_year=FISCAL_YEAR, task_timeout_s=60),
+        ):
+            waited.set()
+            replace_cohort(other, fiscal_year=FISCAL_YEAR, branch_code=BRANCH, members=[a_member(1), a_member(2)])
+
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with psycopg.connect(module_database, autocommit=True) as watcher, ThreadPoolExecutor(1) as beside:
+        with month_transaction(shared_conn, branch_code=BRANCH, ym=YM, fiscal_year=FISCAL_YEAR, task_timeout_s=60):
+            recaptured = beside.submit(recapture)
+            wait_until(lambda: watcher.execute(waiting).fetchone() == (1,), 10, "the recapture to wait", 0.01)
+            assert not waited.is_set()
+            record_success(shared_conn, an_attempt(), an_outcome(), COST)
+        recaptured.result(10)
+    assert [row[2] for row in statuses(shared_conn)] == [a_code(1)]
+
+
+def test_changes_are_dated_after_everything_that_was_committed_before_they_were_written(
+    shared_conn: PgConnection, module_database: str
+) -> None:
+    """Whoever follows updated_at has passed the moment at which a load began before its rows can be seen."""
+    capture(shared_conn, [a_member(1)])
+    with psycopg.connect(module_database) as other, psycopg.connect(module_database, autocommit=True) as reader:
+        with month_transaction(other, branch_code=BRANCH, ym=YM, fiscal_year=FISCAL_YEAR, task_timeout_s=60):
+            ((watermark,),) = reader.execute("SELECT clock_timestamp()").fetchall()
+            write_month(other, ym=YM, branch_code=BRANCH, cust_codes=[a_code(1)], readings=[a_reading(1)])
+        changed = "SELECT created_at = updated_at FROM bm_meter_details WHERE updated_at > %s"
+        assert reader.execute(changed, [watermark]).fetchall() == [(True,)]
 
 
 def test_the_latest_successful_load_of_a_month_counts(shared_conn: PgConnection) -> None:

@@ -179,6 +179,21 @@ def test_a_failure_nobody_foresaw_is_in_the_ledger_without_its_text(
     assert poisoned.ledger()[-1][2:] == ("error", "unexpected", "1063 2025-11: RuntimeError")
 
 
+@pytest.mark.parametrize("ledger_error", [StoreUnavailable("the ledger is locked"), RuntimeError(f"a row of {SECRET}")])
+def test_a_ledger_that_cannot_be_written_never_hides_why_the_branch_failed(
+    own_billing: Billing, poisoned: Loading, monkeypatch: pytest.MonkeyPatch, ledger_error: Exception
+) -> None:
+    def refuse(*_arguments: object, **_options: object) -> None:
+        raise ledger_error
+
+    monkeypatch.setattr("include.bigmeter.sync.attempt.record_error", refuse)
+    own_billing.server.faults.add("ora=1017@execute")
+    said = fail(poisoned, SourceRefused)
+    assert "ORA-01017" in said
+    assert "the failure is not in the ledger" in said
+    assert SECRET not in said
+
+
 def test_a_success_says_counts_and_codes_only(poisoned: Loading) -> None:
     structlog.reset_defaults()
     with capture_logs() as logs:

@@ -7,6 +7,7 @@ the first test; nothing here depends on today's date, as long as it is after 202
 from __future__ import annotations
 
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,9 @@ from dev.stack.local import StackOptions, running_stack
 from dev.stack.processes import free_ports
 from tests.flow.harness import BRANCHES, MONTHLY, YEARLY, Flow
 from tests.sinks import OtlpSink
+
+# Tests that run in the background inherit that Ctrl-C is ignored, and so would what they start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

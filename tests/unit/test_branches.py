@@ -105,6 +105,12 @@ def test_a_form_chooses_branches_once_each_and_in_the_order_of_the_list() -> Non
     assert choose_branches(branches, None) == choose_branches(branches, []) == branches
 
 
+@pytest.mark.parametrize("wanted", [[""], ["  "], ["1063", ""]])
+def test_a_blank_entry_is_not_taken_for_all_branches(wanted: list[str]) -> None:
+    with pytest.raises(ConfigError, match="^branches: an entry is blank; pick a branch, or leave the whole field"):
+        choose_branches((NAM_PHONG, KRANUAN), wanted)
+
+
 def test_an_unknown_branch_is_refused_by_its_code() -> None:
     with pytest.raises(ConfigError, match="^branches: 9999 not in the list"):
         choose_branches((NAM_PHONG,), ["1063", "9999"])

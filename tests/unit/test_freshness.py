@@ -1,6 +1,13 @@
 """What is due and has not happened."""
 
-from include.bigmeter.periods import Ym
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from include.bigmeter.periods import Ym, fiscal_year_of
+from include.bigmeter.store.ledger import LoadedMonth
+from include.bigmeter.sync.completeness import is_in
 from include.bigmeter.sync.freshness import Freshness, Overdue, find_overdue, find_overdue_cohort
 
 BRANCHES = ("1060", "1061")
@@ -54,6 +61,41 @@ def test_a_branch_that_never_had_a_cohort_is_noticed_in_the_month_that_is_due() 
     loaded = loads("202508", "202509", branches=("1060",))
     [late] = find_overdue(Ym("202509"), BRANCHES, loaded, {"1060": 2025})
     assert (late.ym, late.branch_codes) == ("202509", ("1061",))
+
+
+def a_load(ym: str, loaded_at: datetime, kind: Literal["monthly", "adopted"] = "monthly") -> LoadedMonth:
+    return LoadedMonth(
+        fiscal_year=fiscal_year_of(Ym(ym)),
+        year_month=Ym(ym),
+        branch_code="1060",
+        ledger_id=1,
+        kind=kind,
+        cohort_size=200,
+        reported=190,
+        zero=5,
+        missing=5,
+        duplicates=0,
+        usage_m3=Decimal(1000),
+        loaded_at=loaded_at,
+        dag_id=None,
+        run_id="r",
+    )
+
+
+def test_a_month_is_in_once_it_was_loaded_after_it_had_ended_in_its_own_zone() -> None:
+    """The October that the yearly DAG loads as history on the 16th is still being billed."""
+    bangkok = ZoneInfo("Asia/Bangkok")
+    last_moment = datetime(2025, 10, 31, 23, 59, 59, tzinfo=bangkok)
+    assert not is_in(a_load("202510", datetime(2025, 10, 16, 1, 40, tzinfo=bangkok)), bangkok)
+    assert not is_in(a_load("202510", last_moment), bangkok)
+    assert is_in(a_load("202510", last_moment + timedelta(seconds=1)), bangkok)
+    assert not is_in(a_load("202510", last_moment + timedelta(seconds=1)), ZoneInfo("UTC"))
+    assert is_in(a_load("202512", datetime(2026, 1, 1, tzinfo=bangkok)), bangkok)
+
+
+def test_what_was_adopted_is_in_whenever_it_was_loaded() -> None:
+    """The first implementation loaded the current month."""
+    assert is_in(a_load("202510", datetime(2025, 10, 16, tzinfo=UTC), kind="adopted"), ZoneInfo("UTC"))
 
 
 def test_the_answer_is_said_in_sentences() -> None:

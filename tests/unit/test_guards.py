@@ -1,5 +1,6 @@
 """When a month or a cohort is too thin to be written."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ def judge_month(**changes: Any) -> str | None:
         "cohort_size": 200,
         "live_rows": 200,
         "stored_rows": 0,
-        "min_reported_share": 0.8,
+        "min_reported_share": Decimal("0.8"),
         "accept_incomplete": False,
     }
     return refuse_thin_month(**{**facts, **changes})
@@ -30,7 +31,7 @@ def judge_cohort(**changes: Any) -> str | None:
         "found": 200,
         "year_before": 0,
         "stored": 0,
-        "min_reported_share": 0.8,
+        "min_reported_share": Decimal("0.8"),
         "accept_incomplete": False,
     }
     return refuse_thin_cohort(**{**facts, **changes})
@@ -54,6 +55,16 @@ def test_a_thin_month_is_refused_unless_it_is_accepted(facts: dict[str, Any], me
         judge_month(**facts)
     assert "accept_incomplete" in str(caught.value)
     assert (judge_month(**facts, accept_incomplete=True) or "").endswith("accepted")
+
+
+@pytest.mark.parametrize(("share", "live_rows"), [("0.55", 110), ("0.07", 14), ("0.805", 161), ("1", 200), ("0", 1)])
+def test_the_share_itself_is_enough_to_the_last_customer(share: str, live_rows: int) -> None:
+    """In binary fractions 0.55 of 200 is more than 110."""
+    assert judge_month(live_rows=live_rows, min_reported_share=Decimal(share)) is None
+    if live_rows > 1:
+        percent = {"0.55": "55%", "0.07": "7%", "0.805": "80.5%", "1": "100%"}[share]
+        with pytest.raises(IncompleteMonthError, match=f"{live_rows - 1} of 200 .* fewer than {percent};"):
+            judge_month(live_rows=live_rows - 1, min_reported_share=Decimal(share))
 
 
 def test_an_empty_result_never_deletes_even_if_accepted() -> None:

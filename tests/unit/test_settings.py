@@ -1,5 +1,7 @@
 """The environment's settings: their defaults, and a message that names the one that is wrong."""
 
+from decimal import Decimal
+
 import pytest
 
 from include.bigmeter.errors import ConfigError
@@ -19,7 +21,7 @@ def test_an_empty_environment_has_the_documented_defaults() -> None:
         batch_size=100,
         cohort_size=200,
         debt_ym_era="buddhist",
-        min_reported_share=0.8,
+        min_reported_share=Decimal("0.8"),
         oracle_call_timeout_s=300,
         task_timeout_s=1800,
     )
@@ -38,18 +40,22 @@ def test_a_blank_variable_means_the_default() -> None:
         ("BATCH_SIZE", "ten"),
         ("BATCH_SIZE", "1e2"),
         ("BATCH_SIZE", "๑๐"),
+        ("BATCH_SIZE", "9" * 5000),
         ("COHORT_SIZE", "0"),
         ("DEBT_YM_ERA", "julian"),
         ("MIN_REPORTED_SHARE", "80"),
         ("MIN_REPORTED_SHARE", "nan"),
+        ("MIN_REPORTED_SHARE", "1.01"),
+        ("MIN_REPORTED_SHARE", "9" * 5000),
         ("MIN_REPORTED_SHARE", "-0.1"),
         ("ORACLE_CALL_TIMEOUT_S", "0"),
         ("TASK_TIMEOUT_S", "soon"),
     ],
 )
 def test_a_bad_load_setting_is_refused_by_its_name(name: str, value: str) -> None:
-    with pytest.raises(ConfigError, match=f"^{name}: "):
+    with pytest.raises(ConfigError, match=f"^{name}: ") as refused:
         LoadSettings.from_environment({name: value})
+    assert len(str(refused.value)) < 200
 
 
 @pytest.mark.parametrize(

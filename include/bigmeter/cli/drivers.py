@@ -12,7 +12,7 @@ import oracledb
 import psycopg
 
 from include.bigmeter.dsn import ORACLE_DSN_SETTING, POSTGRES_DSN_SETTING, OracleTarget, PostgresTarget
-from include.bigmeter.errors import ConfigError, SourceUnavailable
+from include.bigmeter.errors import ConfigError, UnavailableError
 from include.bigmeter.settings import Environment
 
 THICK_MODE_SETTING = "ORACLE_THICK_MODE"
@@ -84,16 +84,18 @@ def open_postgres(target: PostgresTarget) -> psycopg.Connection[tuple[Any, ...]]
 
 
 @contextmanager
-def time_limit(seconds: int, where: str) -> Iterator[None]:
+def time_limit(seconds: int, where: str, setting: str | None = "TASK_TIMEOUT_S") -> Iterator[None]:
     """End what takes longer, as the task's time-out does under Airflow.
 
     A listener that accepts and stays silent hangs before any time-out of the driver's applies.
 
-    :raises SourceUnavailable: when the time is up.
+    :param setting: the variable that says how long, for the message.
+    :raises UnavailableError: when the time is up.
     """
 
     def give_up(_signal: int, _frame: FrameType | None) -> None:
-        raise SourceUnavailable(f"{where}: no end after {seconds} s (TASK_TIMEOUT_S); is the database reachable?")
+        limit = f"{seconds} s{f' ({setting})' if setting else ''}"
+        raise UnavailableError(f"{where}: no end after {limit}; is the database reachable?")
 
     previous = signal.signal(signal.SIGALRM, give_up)
     signal.alarm(seconds)

@@ -21,7 +21,7 @@ from rich.console import Console
 
 from include.bigmeter import settings as environment_settings
 from include.bigmeter.branches import load_branches
-from include.bigmeter.cli.drivers import StoreOnly, open_postgres
+from include.bigmeter.cli.drivers import StoreOnly, open_postgres, time_limit
 from include.bigmeter.cli.load import Loaded, Loader, init_once, month_once
 from include.bigmeter.cli.upkeep import airflow_connections, apply_connections, migrate_database
 from include.bigmeter.dsn import POSTGRES_DSN_SETTING, PostgresTarget, as_airflow_variable
@@ -30,6 +30,7 @@ from include.bigmeter.settings import Environment, FreshnessSettings, Notificati
 from include.bigmeter.sync.freshness import read_freshness
 
 DEFAULT_HISTORY_MONTHS = 3
+FRESHNESS_LIMIT_S = 60  # a monitor that asks every few minutes must not pile up
 _WIDE = 180  # columns: room for every count and for a reason
 MAX_HISTORY_MONTHS = 36
 
@@ -126,13 +127,14 @@ def _check(options: argparse.Namespace, environment: Environment) -> int:
 
 
 def _check_freshness(options: argparse.Namespace, environment: Environment) -> int:
-    freshness = read_freshness(
-        StoreOnly(PostgresTarget.parse(environment.get(POSTGRES_DSN_SETTING, ""))),
-        ScheduleSettings.from_environment(environment),
-        FreshnessSettings.from_environment(environment),
-        branch_codes=[branch.code for branch in load_branches(environment)],
-        now=datetime.now(UTC),
-    )
+    with time_limit(FRESHNESS_LIMIT_S, "check --freshness", setting=None):
+        freshness = read_freshness(
+            StoreOnly(PostgresTarget.parse(environment.get(POSTGRES_DSN_SETTING, ""))),
+            ScheduleSettings.from_environment(environment),
+            FreshnessSettings.from_environment(environment),
+            branch_codes=[branch.code for branch in load_branches(environment)],
+            now=datetime.now(UTC),
+        )
     if options.json:
         print(json.dumps(freshness.to_json(), ensure_ascii=False))
     else:

@@ -14,7 +14,7 @@ from include.bigmeter.store.transactions import own_transaction
 
 
 def write_branches(conn: psycopg.Connection[Any], branches: Mapping[str, str | None]) -> WriteCounts:
-    """Store the branches by code with their names; one without a name keeps the name it has. None is removed."""
+    """Store the branches by code; one whose name is None or empty keeps the name it has. None is removed."""
     values = {"codes": list(branches), "names": list(branches.values())}
     with own_transaction(conn, "branches"), conn.cursor(row_factory=tuple_row) as cursor:
         inserted, updated = cursor.execute(statement("upsert_branches"), values).fetchone() or (0, 0)

@@ -14,7 +14,7 @@ from include.bigmeter.errors import Category
 from include.bigmeter.periods import DebtYm, Ym, dashed
 from include.bigmeter.records import RunIdentity, SourceCost
 from include.bigmeter.store.statements import statement
-from include.bigmeter.store.transactions import own_transaction, require_transaction
+from include.bigmeter.store.transactions import own_transaction, require_transaction, short_transaction
 
 Kind = Literal["monthly", "yearly", "adopted"]
 MAX_MESSAGE_LENGTH = 1000
@@ -175,6 +175,7 @@ def record_error(
     :param message: one safe line; a longer one than 1,000 characters is cut.
     :param seconds: how long the attempt took.
     :param cost: what it cost Oracle, if it came so far.
+    :raises StoreUnavailable: if the ledger is locked, or the server slow, for more than ten seconds.
     """
     values = _keys(attempt) | {
         "error_category": category,
@@ -183,7 +184,8 @@ def record_error(
         "oracle_seconds": cost.seconds if cost else None,
         "round_trips": cost.round_trips if cost else None,
     }
-    return _insert(conn, "insert_ledger_error", attempt.subject, values)
+    with short_transaction(conn, attempt.subject):
+        return _insert(conn, "insert_ledger_error", attempt.subject, values)
 
 
 def read_run(conn: psycopg.Connection[Any], *, run_id: str, dag_id: str | None) -> list[LedgerRow]:

@@ -14,6 +14,7 @@ from include.bigmeter.store.failures import store_errors
 from include.bigmeter.store.statements import statement
 
 LOCK_TIMEOUT_S = 60
+SHORT_LIMIT_S = 10.0  # for what is done beside a load, or is asked by a monitor
 IDLE_MARGIN_S = 60  # above the task's own time-out: the server's limit is for a task that died without a word
 
 
@@ -72,6 +73,21 @@ def own_transaction(conn: psycopg.Connection[Any], subject: str = "") -> Iterato
         keep_no_session_state(conn)
         with store_errors(subject), conn.transaction():
             yield
+
+
+@contextmanager
+def short_transaction(conn: psycopg.Connection[Any], subject: str = "") -> Iterator[None]:
+    """Run the block in a transaction of its own that nothing holds up: a table that is locked, a server that is slow.
+
+    :raises StoreUnavailable: if a statement takes longer than ten seconds, waiting for locks included.
+    """
+    limits = {  # the lock's first: it says more
+        "lock_timeout": f"{SHORT_LIMIT_S * 800:.0f}",
+        "statement_timeout": f"{SHORT_LIMIT_S * 1000:.0f}",
+    }
+    with own_transaction(conn, subject):
+        conn.execute(statement("limit_transaction"), limits)
+        yield
 
 
 def keep_no_session_state(conn: psycopg.Connection[Any]) -> None:

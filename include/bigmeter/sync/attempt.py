@@ -61,7 +61,8 @@ def store_of(connections: StoreConnections) -> Iterator[psycopg.Connection[tuple
 def recorded(connections: Connections, attempt: Attempt) -> Iterator[Stopwatch]:
     """Run an attempt and leave its failure, if it fails, in the ledger.
 
-    A failure to write the ledger is logged and never hides the first error.
+    A failure to write the ledger, whatever it is, is logged and never hides the first error, which alone decides
+    whether the attempt is made again.
     """
     stopwatch = Stopwatch()
     try:
@@ -71,8 +72,9 @@ def recorded(connections: Connections, attempt: Attempt) -> Iterator[Stopwatch]:
         try:
             with store_of(connections) as store:
                 record_error(store, attempt, category=category, message=message, seconds=stopwatch.seconds)
-        except BigmeterError as ledger_error:
-            log.warning("the failure is not in the ledger", branch=attempt.branch_code, reason=str(ledger_error))
+        except Exception as ledger_error:  # noqa: BLE001 - the first error is raised below
+            reason = _safe_words(ledger_error, attempt.subject)[1]
+            log.warning("the failure is not in the ledger", branch_code=attempt.branch_code, reason=reason)
         raise
 
 

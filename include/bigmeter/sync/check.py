@@ -23,7 +23,8 @@ def check(
 ) -> None:
     """Check both connections, the migrations, and that both templates give the columns that are needed.
 
-    The names of the branches are stored on the way, so that reports know a branch from its first run on.
+    If all is well the names of the branches are stored, so that reports know a branch from its first run on; else
+    nothing is.
 
     :param branches: the whole list, not only what a form asks for.
     :param monthly: the monthly template's file.
@@ -33,7 +34,7 @@ def check(
     monthly_template, yearly_template = load_monthly_template(monthly), load_yearly_template(yearly)
     with store_of(connections) as store:
         check_store(store)
+        with source_of(connections, "check") as source:
+            call_timeout_s = min(settings.oracle_call_timeout_s, _MOST_OF_A_CALL_S)
+            check_templates(source, monthly_template, yearly_template, settings.batch_size, call_timeout_s)
         write_branches(store, {branch.code: branch.name for branch in branches})
-    with source_of(connections, "check") as source:
-        call_timeout_s = min(settings.oracle_call_timeout_s, _MOST_OF_A_CALL_S)
-        check_templates(source, monthly_template, yearly_template, settings.batch_size, call_timeout_s)

@@ -1,4 +1,8 @@
-"""Whether a month is in for every branch, by the ledger: the question before anybody is told that it is."""
+"""Whether a month is in for every branch, by the ledger: the question before anybody is told that it is.
+
+A month is in once it was loaded after it had ended. Before that its billing is open: the October that the yearly DAG
+loads as history on the 16th is there to compare with, and the run of November still has to load it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from include.bigmeter.periods import Ym, fiscal_year_of
+from include.bigmeter.periods import Ym, end_of, fiscal_year_of
 from include.bigmeter.records import exact_sum
 from include.bigmeter.store import ledger
 from include.bigmeter.sync.attempt import store_of
@@ -41,21 +46,29 @@ class MonthCompleteness:
         }
 
 
-def read_completeness(connections: StoreConnections, *, ym: Ym, branch_codes: Sequence[str]) -> MonthCompleteness:
+def is_in(month: ledger.LoadedMonth, timezone: ZoneInfo) -> bool:
+    """Say whether a month was loaded after it had ended; what was adopted is taken as it was found."""
+    return month.kind == "adopted" or month.loaded_at >= end_of(month.year_month, timezone)
+
+
+def read_completeness(
+    connections: StoreConnections, *, ym: Ym, branch_codes: Sequence[str], timezone: ZoneInfo
+) -> MonthCompleteness:
     """Look the month up for all branches of a list, whichever run loaded them.
 
     :raises BigmeterError: if PostgreSQL cannot answer.
     """
     with store_of(connections) as store:
-        loaded = {month.branch_code: month for month in ledger.read_loaded_months(store, ym=ym)}
-    months = [loaded[code] for code in branch_codes if code in loaded]
+        months = ledger.read_loaded_months(store, ym=ym)
+    loaded = {month.branch_code: month for month in months if is_in(month, timezone)}
+    in_list = [loaded[code] for code in branch_codes if code in loaded]
     return MonthCompleteness(
         ym=ym,
         missing_branches=tuple(code for code in branch_codes if code not in loaded),
-        branches=len(months),
-        cohort_size=sum(month.cohort_size for month in months),
-        reported=sum(month.reported for month in months),
-        zero=sum(month.zero for month in months),
-        missing=sum(month.missing for month in months),
-        usage_m3=exact_sum(month.usage_m3 or Decimal(0) for month in months),
+        branches=len(in_list),
+        cohort_size=sum(month.cohort_size for month in in_list),
+        reported=sum(month.reported for month in in_list),
+        zero=sum(month.zero for month in in_list),
+        missing=sum(month.missing for month in in_list),
+        usage_m3=exact_sum(month.usage_m3 or Decimal(0) for month in in_list),
     )

@@ -1,7 +1,8 @@
 """What has not happened: months and cohorts that are due and not in, by the ledger.
 
 With catchup off, a pause over two ticks loses a month without a word; so every month since the first loaded one is
-looked at, not only the last. Of the cohorts only the latest is: an older one that is missing shows in its months.
+looked at, not only the last. A month that was loaded before it had ended is not in. Of the cohorts only the latest is
+looked at: an older one that is missing shows in its months.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from include.bigmeter.periods import Ym, dashed, fiscal_year_of, iter_months, oc
 from include.bigmeter.settings import FreshnessSettings, ScheduleSettings
 from include.bigmeter.store.cohorts import count_cohorts, read_first_cohorts
 from include.bigmeter.store.ledger import read_loaded_months
+from include.bigmeter.store.transactions import short_transaction
 from include.bigmeter.sync.attempt import store_of
+from include.bigmeter.sync.completeness import is_in
 from include.bigmeter.sync.connections import StoreConnections
 
 
@@ -99,15 +102,17 @@ def read_freshness(
 
     :param branch_codes: the whole list.
     :param now: aware.
-    :raises BigmeterError: if PostgreSQL cannot answer.
+    :raises BigmeterError: if PostgreSQL cannot answer, or takes more than ten seconds for an answer.
     """
     timezone = schedule.zone(schedule_settings.timezone)
     deadline = now - timedelta(hours=settings.grace_h)
     due = schedule.month_of_tick(schedule.latest_tick(schedule_settings.cron_monthly, timezone, deadline))
     october = schedule.october_of_tick(schedule.latest_tick(schedule_settings.cron_yearly, timezone, deadline))
     fiscal_year = fiscal_year_of(october)
-    with store_of(connections) as store:
-        loaded = {(month.year_month, month.branch_code) for month in read_loaded_months(store)}
+    with store_of(connections) as store, short_transaction(store):
+        loaded = {
+            (month.year_month, month.branch_code) for month in read_loaded_months(store) if is_in(month, timezone)
+        }
         first_cohorts = read_first_cohorts(store)
         captured = count_cohorts(store, fiscal_year=fiscal_year).keys()
     return Freshness(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from include.bigmeter.errors import IncompleteCohortError, IncompleteMonthError
 from include.bigmeter.periods import Ym, dashed
 
@@ -15,7 +17,7 @@ def refuse_thin_month(
     cohort_size: int,
     live_rows: int,
     stored_rows: int,
-    min_reported_share: float,
+    min_reported_share: Decimal,
     accept_incomplete: bool,
 ) -> str | None:
     """Refuse a month with too few of the cohort's customers, and return a warning where it was accepted.
@@ -36,11 +38,11 @@ def refuse_thin_month(
     if live_rows == 0:
         thin = f"{where}: 0 of {cohort_size} customers in Oracle"
     elif live_rows < min_reported_share * cohort_size:
-        thin = f"{where}: {live_rows} of {cohort_size} customers in Oracle, fewer than {min_reported_share:.0%}"
+        thin = f"{where}: {live_rows} of {cohort_size} customers in Oracle, fewer than {_percent(min_reported_share)}"
     elif live_rows < min_reported_share * stored_rows:
         thin = (
             f"{where}: {live_rows} customers in Oracle where {stored_rows} are stored,"
-            f" fewer than {min_reported_share:.0%} of them"
+            f" fewer than {_percent(min_reported_share)} of them"
         )
     if thin and not accept_incomplete:
         raise IncompleteMonthError(f"{thin}; {_ACCEPT}")
@@ -55,7 +57,7 @@ def refuse_thin_cohort(
     found: int,
     year_before: int,
     stored: int,
-    min_reported_share: float,
+    min_reported_share: Decimal,
     accept_incomplete: bool,
 ) -> str | None:
     """Refuse a cohort with too few customers, and return a warning where it was accepted.
@@ -74,7 +76,11 @@ def refuse_thin_cohort(
     if found >= min_reported_share * expected:
         return None
     than = f"the {stored} that are stored" if stored >= year_before else f"the {year_before} of the year before"
-    thin = f"{where}: {found} customers in Oracle for {dashed(ym)}, fewer than {min_reported_share:.0%} of {than}"
+    thin = f"{where}: {found} customers in Oracle for {dashed(ym)}, fewer than {_percent(min_reported_share)} of {than}"
     if not accept_incomplete:
         raise IncompleteCohortError(f"{thin}; {_ACCEPT}")
     return f"{thin}; accepted"
+
+
+def _percent(share: Decimal) -> str:
+    return f"{(share * 100).normalize():f}%"

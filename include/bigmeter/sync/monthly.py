@@ -90,7 +90,7 @@ def load_month(
             counts = _count(len(cohort), read, written)
             record_success(store, attempt, counts, read.cost)
         outcome = _outcome(job, counts, read, stopwatch, warning)
-    log.info("branch-month loaded", **outcome.to_json())
+    log.info("branch-month loaded", kind=attempt.kind, **outcome.to_json())
     return outcome
 
 

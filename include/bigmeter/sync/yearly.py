@@ -113,5 +113,5 @@ def capture_cohort(
             cost=read.cost,
             warnings=tuple(warnings),
         )
-    log.info("cohort captured" if is_new else "cohort refreshed", **outcome.to_json())
+    log.info("cohort captured" if is_new else "cohort refreshed", kind=attempt.kind, **outcome.to_json())
     return outcome

@@ -23,12 +23,18 @@ class UnexpectedError(BigmeterError):
 
 
 @contextmanager
-def told(ti: Any, subject: str, kind: str | None = None) -> Iterator[None]:  # noqa: ANN401 - see moments.py
+def told(
+    ti: Any,  # noqa: ANN401 - see moments.py
+    subject: str,
+    kind: str | None = None,
+    **about: object,
+) -> Iterator[None]:
     """Run a task's work; an error is logged in one line, kept for the summary, and leaves without its history.
 
     :param ti: Airflow's task instance.
     :param subject: what the work is about: a branch code, or the name of the step.
-    :param kind: ``monthly`` or ``yearly`` for a branch, whose failures are counted.
+    :param kind: ``monthly``, ``yearly`` or ``history`` for a branch, whose failures are counted.
+    :param about: the period, for the log's fields, which are those of the line of a load that is in.
     :raises BigmeterError: one of ours, whatever happened.
     """
     try:
@@ -46,9 +52,11 @@ def told(ti: Any, subject: str, kind: str | None = None) -> Iterator[None]:  # n
         failure = UnexpectedError(f"{subject}: {type(error).__name__} at {_place_of(error)}; please report it")
     else:
         return
-    log.error(str(failure), subject=subject, category=failure.category)
     if kind:
+        log.error(str(failure), category=failure.category, branch_code=subject, kind=kind, **about)
         metrics.count_failure(kind, subject, failure.category)
+    else:
+        log.error(str(failure), category=failure.category, subject=subject)
     try:
         ti.xcom_push(key=FAILURE_KEY, value={"subject": subject, "category": failure.category, "reason": str(failure)})
     except AirflowRuntimeError:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from include.bigmeter import schedule
 from include.bigmeter.branches import Branch
-from include.bigmeter.errors import BigmeterError
+from include.bigmeter.errors import BigmeterError, SourceRefused
 from include.bigmeter.periods import Ym
 from include.bigmeter.records import RunIdentity
 from include.bigmeter.settings import LoadSettings
@@ -16,6 +17,7 @@ from include.bigmeter.sync import completeness, monthly, yearly
 from include.bigmeter.sync.templates import MONTHLY_TEMPLATE, YEARLY_TEMPLATE
 from include.bigmeter.tasks import metrics
 from include.bigmeter.tasks.connections import HookConnections
+from include.bigmeter.tasks.progress import Progress
 from include.bigmeter.tasks.runs import Job
 
 
@@ -55,31 +57,41 @@ def capture_cohort(job: Job, identity: RunIdentity) -> dict[str, Any]:
     return outcome
 
 
-def load_history(job: Job, identity: RunIdentity) -> dict[str, Any]:
+def load_history(job: Job, identity: RunIdentity, progress: Progress) -> dict[str, Any]:
     """Load the months before for the cohort of the job's branch, and return the counts of each.
 
-    A month that is refused does not hold back the next; if Oracle or PostgreSQL is unavailable, the rest waits for
-    the next try.
+    A month that is incomplete or breaks the contract does not hold back the next. If Oracle refuses, none is tried any
+    more, since each would log in again and could lock the account; if Oracle or PostgreSQL is unavailable, the rest
+    waits for the next try.
 
+    :param progress: the months that an earlier try loaded, which are not loaded again; each that is in is kept there.
     :raises BigmeterError: what was wrong with the months that are not in.
     """
     outcomes: list[dict[str, Any]] = []
-    refused: list[BigmeterError] = []
+    wrong: list[BigmeterError] = []
     for ym in job["history"]:
         try:
-            outcomes.append(_load(job, Ym(ym), job["fiscal_year"], identity, kind="history"))
+            outcome = progress.outcome_of(ym)
+            if outcome is None:
+                outcome = _load(job, Ym(ym), job["fiscal_year"], identity, kind="history")
+                progress.keep(ym, outcome)
+            outcomes.append(outcome)
         except BigmeterError as error:
             if error.is_retryable:
                 raise
-            refused.append(error)
-    if refused:
-        raise type(refused[0])("; ".join(str(error) for error in refused))
+            wrong.append(error)
+            if isinstance(error, SourceRefused):
+                break
+    if wrong:
+        raise type(wrong[0])("; ".join(str(error) for error in wrong))
     return {"branch_code": job["branch_code"], "months": outcomes}
 
 
-def month_completeness(ym: Ym, branch_codes: list[str]) -> completeness.MonthCompleteness:
+def month_completeness(ym: Ym, branch_codes: list[str], timezone: str) -> completeness.MonthCompleteness:
     """Look up which of the branches have the month, by the ledger."""
-    return completeness.read_completeness(HookConnections(), ym=ym, branch_codes=branch_codes)
+    return completeness.read_completeness(
+        HookConnections(), ym=ym, branch_codes=branch_codes, timezone=schedule.zone(timezone)
+    )
 
 
 def _load(job: Job, ym: Ym, fiscal_year: int, identity: RunIdentity, *, kind: str) -> dict[str, Any]:

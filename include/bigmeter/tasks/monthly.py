@@ -45,7 +45,7 @@ def check() -> list[runs.Job]:
             log.warning(request.warning)
         asked = {"ym": request.ym, "cohort_fiscal_year": request.cohort_fiscal_year}
         log.info("planned", **asked, branches=len(branches))
-        ti.xcom_push(key=runs.PLAN_KEY, value=runs.plan_of(all_branches, asked))
+        ti.xcom_push(key=runs.PLAN_KEY, value=runs.plan_of(all_branches, asked, schedule))
         return runs.jobs_of(branches, settings, {**asked, "accept_incomplete": form["accept_incomplete"]})
 
 
@@ -57,7 +57,7 @@ def sync_branch(job: runs.Job) -> dict[str, Any]:
     that the summary is written again. The other branches are not touched.
     """
     context = get_current_context()
-    with told(context["ti"], job["branch_code"], "monthly"):
+    with told(context["ti"], job["branch_code"], "monthly", ym=job["ym"], fiscal_year=job["cohort_fiscal_year"]):
         from include.bigmeter.tasks import loads  # noqa: PLC0415 - the drivers are too heavy for a DAG file
 
         return {**loads.load_month(job, identity_of(context)), "tries": context["ti"].try_number}
@@ -66,8 +66,9 @@ def sync_branch(job: runs.Job) -> dict[str, Any]:
 def publish() -> None:
     """Tell other DAGs that the month is in, as an event of the asset ``bigmeter_meter_details``.
 
-    Sent only when every branch of the list is in, by the ledger: a run for one branch can complete a month. Skipped
-    (pink) when branches are still missing, or when the run followed the cohort of another fiscal year.
+    Sent only when every branch of the list is in, by the ledger, and was loaded after the month had ended: a run for
+    one branch can complete a month. Skipped (pink) when branches are still missing, or when the run followed the cohort
+    of another fiscal year.
     """
     context = get_current_context()
     with told(context["ti"], "publish"):
@@ -77,9 +78,10 @@ def publish() -> None:
         ym, fiscal_year = Ym(plan["ym"]), plan["cohort_fiscal_year"]
         if fiscal_year != fiscal_year_of(ym):
             raise AirflowSkipException(f"{dashed(ym)} was loaded for the cohort of {fiscal_year}, not for its own")
-        month = loads.month_completeness(ym, plan["all_branches"])
+        month = loads.month_completeness(ym, plan["all_branches"], plan["timezone"])
         if month.missing_branches:
-            raise AirflowSkipException(f"{dashed(ym)} is not complete: {', '.join(month.missing_branches)} not loaded")
+            missing = ", ".join(month.missing_branches)
+            raise AirflowSkipException(f"{dashed(ym)} is not complete: {missing} not loaded since the month ended")
         event = context["outlet_events"][METER_DETAILS]
         event.add_partitions(ym)
         event.extra.update(month.to_json())

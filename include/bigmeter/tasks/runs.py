@@ -76,6 +76,6 @@ def jobs_of(branches: Sequence[Branch], settings: LoadSettings, asked: Mapping[s
     ]
 
 
-def plan_of(branches: Sequence[Branch], asked: Mapping[str, Any]) -> dict[str, Any]:
+def plan_of(branches: Sequence[Branch], asked: Mapping[str, Any], schedule: ScheduleSettings) -> dict[str, Any]:
     """Return what the run is about as a whole, with the codes of *all* branches of the list."""
-    return {**asked, "all_branches": [branch.code for branch in branches]}
+    return {**asked, "all_branches": [branch.code for branch in branches], "timezone": schedule.timezone}

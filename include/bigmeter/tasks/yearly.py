@@ -12,6 +12,7 @@ from include.bigmeter.runs import history_months, resolve_cohort
 from include.bigmeter.tasks import runs
 from include.bigmeter.tasks.failures import told
 from include.bigmeter.tasks.moments import clock_of, identity_of
+from include.bigmeter.tasks.progress import Progress
 from include.bigmeter.tasks.recovery import conclude
 
 CAPTURE_TASK = "capture_cohort"
@@ -46,7 +47,7 @@ def check() -> list[runs.Job]:
             "history": list(history_months(request, form["history_months"])),
         }
         log.info("planned", **asked, branches=len(branches))
-        ti.xcom_push(key=runs.PLAN_KEY, value=runs.plan_of(all_branches, asked))
+        ti.xcom_push(key=runs.PLAN_KEY, value=runs.plan_of(all_branches, asked, schedule))
         return runs.jobs_of(branches, settings, asked)
 
 
@@ -58,7 +59,7 @@ def capture_cohort(job: runs.Job) -> dict[str, Any]:
     that its history and the summary follow. The other branches are not touched.
     """
     context = get_current_context()
-    with told(context["ti"], job["branch_code"], "yearly"):
+    with told(context["ti"], job["branch_code"], "yearly", ym=job["ym"], fiscal_year=job["fiscal_year"]):
         from include.bigmeter.tasks import loads  # noqa: PLC0415 - the drivers are too heavy for a DAG file
 
         return {**loads.capture_cohort(job, identity_of(context)), "tries": context["ti"].try_number}
@@ -67,16 +68,17 @@ def capture_cohort(job: runs.Job) -> dict[str, Any]:
 def load_history(job: runs.Job) -> dict[str, Any]:
     """Load the months before for one branch's new cohort, so that comparisons work from the first day.
 
-    Each month is loaded wholly or not at all, and a month that is refused does not hold back the next. Skipped (pink)
-    when *History* is 0.
+    Each month is loaded wholly or not at all, and a month that is incomplete does not hold back the next. A next try
+    goes on with the months that are not in yet. Skipped (pink) when *History* is 0.
     """
     if not job["history"]:
         raise AirflowSkipException("history_months is 0")
     context = get_current_context()
-    with told(context["ti"], job["branch_code"], "history"):
+    with told(context["ti"], job["branch_code"], "history", ym=job["ym"], fiscal_year=job["fiscal_year"]):
         from include.bigmeter.tasks import loads  # noqa: PLC0415 - the drivers are too heavy for a DAG file
 
-        return {**loads.load_history(job, identity_of(context)), "tries": context["ti"].try_number}
+        loaded = loads.load_history(job, identity_of(context), Progress(context))
+        return {**loaded, "tries": context["ti"].try_number}
 
 
 def summary() -> dict[str, Any]:
