@@ -64,7 +64,7 @@ def test_a_failed_run_is_one_message_its_repair_another_and_a_good_run_none(flow
     ("fault", "state", "reason"),
     [
         ("hang@execute,times=always,bind=1061", "running", "ended without a word"),
-        ("ora=12537@execute,times=always,bind=1061", "up_for_retry", "did not run (skipped)"),
+        ("ora=12537@execute,times=always,bind=1061", "up_for_retry", "ORA-12537"),
     ],
 )
 def test_a_run_that_somebody_stops_has_failed(

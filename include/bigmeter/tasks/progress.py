@@ -27,7 +27,7 @@ class Progress:
         self._series: int = ti.max_tries
         self._parts: dict[str, Json] = {}
         try:
-            kept = self._store.get(_KEY) or {}
+            kept: Any = self._store.get(_KEY) or {}
         except AirflowRuntimeError as error:
             log.warning("what was done before is not known", reason=error.error.error.value)
         else:
