@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,7 @@ import httpx
 import psycopg
 
 from dev.oracle_standin.control import StandinControl
-from dev.stack.airflow import ADMIN, REPOSITORY
+from dev.stack.airflow import ADMIN, EXAMPLES, bundle_settings
 from dev.stack.local import LocalStack, StackOptions, running_stack
 from dev.stack.processes import StackError, free_ports, wait_until
 from dev.stack.rest import FINISHED, AirflowApi, Json, Run
@@ -229,14 +228,6 @@ def opened_stage(directory: Path, last_month: Ym, tell: Callable[[str], None]) -
     :raises StackError: if a part does not start.
     """
     (control_port,) = free_ports(1)
-    bundles = [
-        {
-            "name": name,
-            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-            "kwargs": {"path": str(path), "refresh_interval": 300},
-        }
-        for name, path in (("bigmeter", REPOSITORY), ("examples", REPOSITORY / "docs" / "examples"))
-    ]
     options = StackOptions(
         directory=directory,
         standin_words=[
@@ -248,7 +239,7 @@ def opened_stage(directory: Path, last_month: Ym, tell: Callable[[str], None]) -
             "ORACLE_POOL": POOL,
             "ORACLE_CALL_TIMEOUT_S": str(CALL_TIMEOUT_S),
             "TASK_TIMEOUT_S": str(_TASK_TIMEOUT_S),
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles),
+            **bundle_settings(examples=EXAMPLES),
             # Once: a second time could undo ``parse_dags`` before its picture is taken.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "7200",
             "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "14400",

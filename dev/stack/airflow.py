@@ -19,6 +19,7 @@ from dev.stack.rest import AirflowApi
 from include.bigmeter.dsn import as_airflow_variable
 
 REPOSITORY = Path(__file__).parents[2]
+EXAMPLES = REPOSITORY / "docs" / "examples"
 _PRELOAD = Path(__file__).with_name("preload")
 ADMIN = "admin"
 _MIGRATE_TIMEOUT_S = 300
@@ -41,6 +42,19 @@ def own_environment() -> dict[str, str]:
         if not name.startswith(("AIRFLOW", "PYTHON", "PG", "BIGMETER")) and name not in _PRODUCT_SETTINGS
     }
     return {**inherited, "PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1", "TZ": "UTC"}
+
+
+def bundle_settings(**others: Path) -> dict[str, str]:
+    """Return the setting that names the DAG bundles: the repository's own, and others by name and directory."""
+    bundles = [
+        {
+            "name": name,
+            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+            "kwargs": {"path": str(path), "refresh_interval": 300},
+        }
+        for name, path in {"bigmeter": REPOSITORY, **others}.items()
+    ]
+    return {"AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(bundles)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,11 +192,6 @@ class Airflow:
         return self.logs / f"{name.replace(' ', '-')}.log"
 
     def _airflow_settings(self) -> dict[str, str]:
-        bundle = {
-            "name": "bigmeter",
-            "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-            "kwargs": {"path": str(REPOSITORY), "refresh_interval": 300},
-        }
         fernet_key = base64.urlsafe_b64encode(secret(self._home / "fernet.key").encode()[:24].ljust(32, b"=")).decode()
         return {
             "AIRFLOW_HOME": str(self._home),
@@ -199,7 +208,7 @@ class Airflow:
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self._home / "passwords.json"),
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
-            "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps([bundle]),
+            **bundle_settings(),
             "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(self._home / "bundles"),
             # Nobody edits the files here; each parse costs a second of a core that tasks need.
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",

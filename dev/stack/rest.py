@@ -75,6 +75,40 @@ class TaskInstance:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Try:
+    """One try of a task."""
+
+    number: int
+    state: str | None
+    started: datetime | None
+    ended: datetime | None
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> Self:
+        """Read it from an answer."""
+        return cls(
+            number=answer["try_number"],
+            state=answer["state"],
+            started=_moment(answer["start_date"]),
+            ended=_moment(answer["end_date"]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetEvent:
+    """What a task said of an asset."""
+
+    name: str
+    partition_key: str | None
+    extra: Mapping[str, Any]
+
+    @classmethod
+    def from_json(cls, answer: Mapping[str, Any]) -> Self:
+        """Read it from an answer."""
+        return cls(name=answer["name"], partition_key=answer["partition_key"], extra=answer["extra"] or {})
+
+
 class AirflowApi:
     """The REST API of one Airflow, as one user; it logs in when it is first used.
 
@@ -115,10 +149,19 @@ class AirflowApi:
         self._ask("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": is_paused})
 
     def trigger(
-        self, dag_id: str, form: Mapping[str, Any] | None = None, *, logical_date: datetime | None = None
+        self,
+        dag_id: str,
+        form: Mapping[str, Any] | None = None,
+        *,
+        logical_date: datetime | None = None,
+        partition_key: str | None = None,
     ) -> str:
         """Start a manual run with the fields of its form; return its run id."""
-        body = {"logical_date": logical_date.isoformat() if logical_date else None, "conf": dict(form or {})}
+        body = {
+            "logical_date": logical_date.isoformat() if logical_date else None,
+            "conf": dict(form or {}),
+            "partition_key": partition_key,
+        }
         return str(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", json=body)["dag_run_id"])
 
     def backfill(
@@ -201,6 +244,17 @@ class AirflowApi:
         """Return what a task has handed on."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         return self._ask("GET", path, params={"map_index": map_index, "deserialize": False})["value"]
+
+    def asset_events(self, run_id: str) -> list[AssetEvent]:
+        """Return the events that a run of any DAG has sent."""
+        answer = self._ask("GET", "/api/v2/assets/events", params={"source_run_id": run_id, "limit": _PAGE})
+        return [AssetEvent.from_json(event) for event in answer["asset_events"]]
+
+    def tries(self, dag_id: str, run_id: str, task: TaskInstance) -> list[Try]:
+        """Return the tries of a mapped task, the first one first."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/{task.map_index}/tries"
+        found = [Try.from_json(one) for one in self._ask("GET", path)["task_instances"]]
+        return sorted(found, key=lambda one: one.number)
 
     def log(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
         """Return the log of the last attempt of a task, a line an event, each a JSON object."""

@@ -17,9 +17,10 @@ import psycopg
 import pytest
 
 from dev.oracle_standin.control import StandinControl
+from dev.stack.airflow import EXAMPLES, bundle_settings
 from dev.stack.local import StackOptions, running_stack
 from dev.stack.processes import free_ports
-from tests.flow.harness import BRANCHES, MONTHLY, YEARLY, Flow
+from tests.flow.harness import BRANCHES, CONSUMER, MONTHLY, TASK_TIMEOUT_S, YEARLY, Flow
 from tests.sinks import OtlpSink
 
 # Tests that run in the background inherit that Ctrl-C is ignored, and so would what they start and interrupt.
@@ -54,6 +55,8 @@ def session_flow(directory: Path, collector: OtlpSink) -> Iterator[Flow]:
         ],
         settings={
             "BRANCHES": ",".join(BRANCHES),
+            "TASK_TIMEOUT_S": str(TASK_TIMEOUT_S),
+            **bundle_settings(examples=EXAMPLES),
             "AIRFLOW__METRICS__OTEL_ON": "True",
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
         },
@@ -66,7 +69,7 @@ def session_flow(directory: Path, collector: OtlpSink) -> Iterator[Flow]:
         psycopg.connect(stack.data_dsn, autocommit=True) as database,
     ):
         api = stack.airflow.api
-        for dag_id in (YEARLY, MONTHLY):
+        for dag_id in (YEARLY, MONTHLY, CONSUMER):
             api.set_paused(dag_id, False)
         cohort = api.wait_for_run(YEARLY, api.trigger(YEARLY, {"debt_ym": "202410", "history_months": 0}))
         assert cohort.state == "success"

@@ -20,6 +20,8 @@ BANGKOK = ZoneInfo("Asia/Bangkok")
 BRANCHES = ("1060", "1061", "1062")
 MONTHLY = "bigmeter_monthly_sync"
 YEARLY = "bigmeter_yearly_init"
+CONSUMER = "example_bigmeter_consumer"
+TASK_TIMEOUT_S = 40
 COHORT_SIZE = 200
 BACKFILL_TIMEOUT_S = 900
 NOTICE_TIMEOUT_S = 120
@@ -76,6 +78,11 @@ class Flow:
         found = [one for one in self.api.task_instances(dag_id, run.run_id) if one.task_id == task_id]
         return {str(one.name).split()[0]: one.state for one in found}
 
+    def state(self, run: Run, task_id: str, dag_id: str = MONTHLY) -> str | None:
+        """Return the state of a task that is not mapped."""
+        (found,) = [one.state for one in self.api.task_instances(dag_id, run.run_id) if one.task_id == task_id]
+        return found
+
     def map_index(self, run: Run, task_id: str, branch_code: str) -> int:
         """Return the map index of a branch."""
         (index,) = [
@@ -92,6 +99,11 @@ class Flow:
     def query(self, text: str, *binds: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query to the product's database."""
         return self.database.execute(text.encode(), binds).fetchall()
+
+    def query_as_administrator(self, statement: str) -> None:
+        """Change the product's database as its administrator."""
+        with psycopg.connect(self.stack.postgres.dsn("bigmeter"), autocommit=True) as connection:
+            connection.execute(statement.encode())
 
     def months_in(self, months: list[str]) -> set[tuple[str, str]]:
         """Return which of the months are loaded, by branch and month, for their own fiscal year's cohort."""
