@@ -54,7 +54,7 @@ test-the-rest: env  ## all the others
 test-unit: env  ## the tests of the domain, without Airflow or a database: seconds
 	$(PYTEST) $(TEST_ARGS) tests/unit
 
-test-celery: env  ## a month on two Celery workers, one of which is killed; needs redis-server
+test-celery: env  ## a month on two Celery workers, one of which is killed
 	$(PYTEST) $(TEST_ARGS) tests/celery
 
 test-drivers: env  ## the stand-in's tests with each python-oracledb that it speaks to

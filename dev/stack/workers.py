@@ -5,6 +5,7 @@ An Airflow becomes one with workers by ``celery_settings``, among the settings t
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ _OF_A_WORKER = (
     "AIRFLOW__CORE__PLUGINS_FOLDER",
     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_",
     "AIRFLOW__LOGGING__",
+    "AIRFLOW__METRICS__",
     "AIRFLOW__USAGE_DATA_COLLECTION__",
     "AIRFLOW__WORKERS__",
 )
@@ -82,11 +84,12 @@ class Redis:
 
         :raises StackError: if it is not installed, with what to do, or does not answer.
         """
-        binary = shutil.which("redis-server")
+        # Our own environment's, which the development packages bring on Linux; else one that is installed.
+        binary = shutil.which("redis-server", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
         if binary is None:
             raise StackError(
-                "redis-server is not installed, and Celery's workers need one: apt-get install redis-server"
-                " (Debian, Ubuntu), dnf install redis (Fedora), brew install redis (macOS)"
+                "redis-server is not installed, and Celery's workers need one: run make env (Linux), or install redis"
+                " (macOS: brew install redis)"
             )
         self._directory.mkdir(parents=True, exist_ok=True)
         (self._port,) = free_ports(1)
