@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,14 @@ from types import TracebackType
 from typing import Self
 
 import redis
+import yaml
 
 from dev.stack import machine_name
 from dev.stack.airflow import REPOSITORY, Airflow
 from dev.stack.postgres import secret
 from dev.stack.processes import LeashedProcess, StackError, free_ports
 
+_COMPOSE_FILE = REPOSITORY / "docker-compose.worker.yaml"
 _REDIS_TIMEOUT_S = 30
 _WORKER_TIMEOUT_S = 180
 _REDIS_CONFIGURATION = """\
@@ -151,7 +154,8 @@ class Machine:
 class Worker:
     """A Celery worker of an Airflow, as on another machine: with a home and a name of its own.
 
-    It does share the directory of the logs, since Airflow asks all machines for them at one and the same port.
+    What it runs, and how its health is asked for, is what docker-compose.worker.yaml says. It does share the directory
+    of the logs, since Airflow asks all machines for them at one and the same port.
     """
 
     def __init__(self, airflow: Airflow, machine: Machine) -> None:
@@ -164,8 +168,11 @@ class Worker:
             for name, value in airflow.environment.items()
             if not name.startswith("AIRFLOW") or name.startswith(_OF_A_WORKER)
         }
+        self._service = yaml.safe_load(_COMPOSE_FILE.read_text(encoding="utf-8"))["services"]["worker"]
         self.environment = inherited | {
             machine_name.VARIABLE: machine.name,
+            "HOSTNAME": machine.name,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "AIRFLOW_HOME": str(self._home),
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(machine.slots),
             "AIRFLOW__CORE__HOSTNAME_CALLABLE": "dev.stack.machine_name.machine_name",
@@ -184,9 +191,10 @@ class Worker:
     def start(self) -> None:
         """Start it, without waiting."""
         self._home.mkdir(parents=True, exist_ok=True)
+        *shell, script = self._service["command"]
         self._process = LeashedProcess(
             self.name,
-            [sys.executable, "-m", "airflow", "celery", "worker", "--skip-serve-logs", "--celery-hostname", self.name],
+            [*shell, f"{script} --skip-serve-logs --celery-hostname celery@{self.name}"],
             log=self._log,
             environment=self.environment,
             directory=REPOSITORY,
@@ -202,6 +210,15 @@ class Worker:
         if process is None:
             raise StackError(f"{self.name} was not started")
         process.wait_until(lambda: f"{self.name} ready" in process.output(), _WORKER_TIMEOUT_S, "be ready")
+
+    def is_healthy(self) -> bool:
+        """Ask for its health as a container of it is asked."""
+        kind, script = self._service["healthcheck"]["test"]
+        if kind != "CMD-SHELL":
+            raise StackError(f"docker-compose.worker.yaml: the health check is of kind {kind}; this runs CMD-SHELL")
+        words = ["sh", "-c", script.replace("$$", "$")]
+        asked = subprocess.run(words, env=self.environment, cwd=REPOSITORY, capture_output=True, check=False)
+        return asked.returncode == 0
 
     def kill(self) -> None:
         """Kill it (SIGKILL) and all its processes, as when its machine dies; return when they are gone."""

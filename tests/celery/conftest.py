@@ -76,7 +76,8 @@ class Story:
     ``settings`` are the names of those that a worker was started with. ``hosts`` is the machine of each branch that ran
     at the kill. ``delivered`` are Celery's ids of the tasks that the broker had given out by then, ``verdicts`` what
     became of them, ``undelivered`` how many messages it still held for a machine in the end. ``counts`` are what each
-    branch returned, and ``statsd`` has the figures that the machines sent.
+    branch returned, and ``statsd`` has the figures that the machines sent. ``healthy_before`` and ``healthy_after`` say
+    of each machine what its container's health check found before the kill and at the end.
     """
 
     settings: set[str] = field(default_factory=set)
@@ -98,6 +99,8 @@ class Story:
     expected: Rows = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
     statsd: StatsdSink | None = None
+    healthy_before: dict[str, bool] = field(default_factory=dict)
+    healthy_after: dict[str, bool] = field(default_factory=dict)
 
     @property
     def killed_branches(self) -> set[str]:
@@ -132,6 +135,7 @@ def story() -> Story:
         for worker in workers:
             worker.wait_until_ready()
             story.settings |= worker.environment.keys()
+            story.healthy_before[worker.name] = worker.is_healthy()
         control = parts.enter_context(StandinControl(control_port))
         _Narrator(stack, broker, {worker.name: worker for worker in workers}, control).tell(story)
     return story
@@ -201,6 +205,7 @@ class _Narrator:
             story.counts = report["loaded"]
             self._let_the_broker_deliver_again(story)
             self._read(story, run_id, database)
+            story.healthy_after = {name: worker.is_healthy() for name, worker in self._workers.items()}
 
     def _kill_in_the_middle(self, story: Story, run_id: str, database: psycopg.Connection[Any]) -> None:
         def is_in_the_middle() -> bool:

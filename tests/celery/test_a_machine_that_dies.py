@@ -49,6 +49,11 @@ def test_the_killed_machine_was_reading_one_branch_and_had_written_another(story
     assert story.visible_at_kill == 0
 
 
+def test_the_health_check_of_a_worker_tells_the_dead_machine_from_the_others(story: Story) -> None:
+    assert story.healthy_before == {machine.name: True for machine in MACHINES}
+    assert story.healthy_after == {machine.name: machine.name != story.dead for machine in MACHINES}
+
+
 def test_postgresql_rolls_the_dead_machines_transactions_back_at_once(story: Story) -> None:
     assert story.open_after_rollback == 0
     assert story.visible_of_the_dead == []
