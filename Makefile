@@ -1,4 +1,5 @@
-# make demo: everything on this machine, with real parts.   make test: everything that is checked by running it.
+# make demo: everything on this machine, with real parts.   make test: everything that is checked by running it, but for
+# make test-alerts.
 # make help lists the rest. The environment in .venv is made on first use, and again when a list of requirements changes.
 
 SHELL := /bin/bash
@@ -20,7 +21,8 @@ RUNNING := tests/flow tests/celery
 
 export PYTHONPATH := $(CURDIR)
 
-.PHONY: help env demo test test-running test-the-rest test-unit test-celery test-drivers lint format bench up down lock
+.PHONY: help env demo test test-running test-the-rest test-unit test-celery test-alerts test-drivers lint format bench
+.PHONY: up down lock
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +58,12 @@ test-unit: env  ## the tests of the domain, without Airflow or a database: secon
 
 test-celery: env  ## a month on two Celery workers, one of which is killed
 	$(PYTEST) $(TEST_ARGS) tests/celery
+
+# Not part of `make test`: Debian has promtool only with a server that starts. .ci/run takes it out and does both.
+test-alerts:  ## when Prometheus' alerts fire and what the dashboard's queries find, by Prometheus' own promtool
+	@command -v promtool > /dev/null || { echo "promtool is missing: Debian's package prometheus has it" >&2; exit 1; }
+	cd docker/monitoring && promtool check config prometheus/prometheus.yml && promtool check rules prometheus/rules/*.yml
+	cd docker/monitoring && promtool test rules prometheus/rules_test.yml grafana/dashboard_test.yml
 
 test-drivers: env  ## the stand-in's tests with each python-oracledb that it speaks to
 	@for version in $(DRIVER_VERSIONS); do \

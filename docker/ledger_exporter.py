@@ -3,25 +3,40 @@
     python docker/ledger_exporter.py --host 0.0.0.0 --port 9399
 
 ``REPORTS_DSN`` names a role that can read. Every request of ``/metrics`` reads the ledger anew; where that fails the
-answer is 503, so that Prometheus sees ``up`` fall to 0 and no old figure looks new. ``/healthy`` asks nobody.
+answer is 503 without a figure. Prometheus then sets ``up`` to 0 and ends every series: an instant query finds nothing
+rather than an old figure, and a query over a range finds each only at the times at which it was so. ``/healthy`` asks
+nobody.
 
-==========================================================  ============================================================
-``bigmeter_overdue_branches{month}``                        branches that a due month is not loaded for; 0 for the last
-                                                            due month when all are in
-``bigmeter_overdue_cohort_branches{fiscal_year,debt_ym}``   branches without the cohort that is due, and the October
-                                                            to ask for, YYYYMM; absent when all have it
-``bigmeter_due_month``                                      last month that had to be in by now, as the number YYYYMM
-``bigmeter_expected_branches``                              branches of the list
-``bigmeter_branch_info{branch,name}``                       1
-``bigmeter_branch_last_month{branch}``                      last month loaded, as the number YYYYMM; 0 if none ever was
-``bigmeter_branch_months_loaded{branch}``                   months loaded for their own fiscal year
-``bigmeter_branch_loaded_timestamp_seconds{branch}``        when that month was last loaded
-``bigmeter_branch_customers{branch,state}``                 its cohort in that month: reported, zero, missing
-``bigmeter_branch_complete_ratio{branch}``                  share of the cohort that is not missing, 0 to 1
-``bigmeter_branch_usage_m3{branch}``                        sum of its usage in that month, cubic metres
-``bigmeter_branch_attempt_timestamp_seconds{branch}``       when its last attempt of any kind ended
-``bigmeter_branch_failing{branch,category}``                1 if that attempt failed, by the class of its error
-==========================================================  ============================================================
+All figures come from the ledger, so a restart of anything loses none. ``kind`` is monthly or yearly; history for a new
+cohort is monthly.
+
+===========================================================  ===========================================================
+``bigmeter_overdue_branches{month}``                         branches that a due month is not loaded for; 0 for the last
+                                                             due month when all are in
+``bigmeter_overdue_cohort_branches{fiscal_year,debt_ym}``    branches without the cohort that is due, and the October
+                                                             to ask for, YYYYMM; absent when all have it
+``bigmeter_due_month``                                       last month that had to be in by now, as the number YYYYMM
+``bigmeter_expected_branches``                               branches of the list
+``bigmeter_branch_info{branch,name}``                        1
+``bigmeter_branch_overdue_months{branch}``                   months that are due and not loaded for it; 0 if all are in
+``bigmeter_branch_last_month{branch}``                       last month loaded, as the number YYYYMM; 0 if none ever
+                                                             was; earlier ones may be missing
+``bigmeter_branch_months_loaded{branch}``                    months loaded for their own fiscal year
+``bigmeter_branch_loaded_timestamp_seconds{branch}``         when that month was last loaded
+``bigmeter_branch_customers{branch,state}``                  its cohort in that month: reported, zero, missing
+``bigmeter_branch_complete_ratio{branch}``                   share of the cohort that is not missing, 0 to 1
+``bigmeter_branch_usage_m3{branch}``                         sum of its usage in that month, cubic metres
+``bigmeter_branch_attempt_timestamp_seconds{branch}``        when its last attempt of any kind ended
+``bigmeter_branch_failing{branch,category}``                 1 if that attempt failed, by the class of its error
+``bigmeter_last_load_timestamp_seconds{branch,kind}``        when its last load that is in was committed
+``bigmeter_last_load_seconds{branch,kind}``                  what that load took, from its first lock to the commit
+``bigmeter_last_load_oracle_seconds{branch,kind}``           the part of it that was spent waiting for Oracle
+``bigmeter_last_load_oracle_round_trips{branch,kind}``       its round trips to Oracle
+``bigmeter_last_load_rows{branch,kind,outcome}``             its rows: inserted, updated, unchanged, removed
+``bigmeter_last_load_duplicates{branch,kind}``               further live rows of a customer that it met in Oracle
+``bigmeter_failed_attempts_total{branch,kind,category}``     attempts that failed since the ledger began, retried ones
+                                                             too; 0 from the start on, so that the first one shows
+===========================================================  ===========================================================
 """
 
 from __future__ import annotations
@@ -29,25 +44,27 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from itertools import product
+from typing import Any, get_args
 
 import psycopg
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from psycopg.conninfo import make_conninfo
 
 from include.bigmeter.branches import load_branches
 from include.bigmeter.dsn import PostgresTarget
-from include.bigmeter.errors import BigmeterError, ConfigError
+from include.bigmeter.errors import BigmeterError, Category, ConfigError
 from include.bigmeter.periods import october_of
 from include.bigmeter.settings import FreshnessSettings, ScheduleSettings
-from include.bigmeter.store.ledger import BranchFreshness
+from include.bigmeter.store.ledger import BranchFreshness, Kind, LedgerRow, count_failed_attempts, read_last_loads
 from include.bigmeter.store.ledger import read_freshness as read_branches
 from include.bigmeter.sync.attempt import store_of
 from include.bigmeter.sync.freshness import Freshness, OverdueCohort, read_freshness
@@ -55,6 +72,7 @@ from include.bigmeter.sync.freshness import Freshness, OverdueCohort, read_fresh
 DSN_SETTING = "REPORTS_DSN"
 _SERVER_LIMITS = "-c statement_timeout=15000 -c default_transaction_read_only=on"
 _CONNECT_TIMEOUT_S = 5
+_KINDS: tuple[Kind, ...] = ("monthly", "yearly")
 
 Clock = Callable[[], datetime]
 
@@ -102,12 +120,17 @@ class Ledger(Collector):
         )
         with store_of(self._connections) as store:
             branches = read_branches(store)
-        yield from _due_months(freshness, len(self._codes))
+            loads = read_last_loads(store)
+            failed_attempts = count_failed_attempts(store)
+        codes = set(self._codes)
+        yield from _due_months(freshness, self._codes)
         yield _due_cohort(freshness.overdue_cohort)
-        yield from _branches([branch for branch in branches if branch.branch_code in set(self._codes)])
+        yield from _branches([branch for branch in branches if branch.branch_code in codes])
+        yield from _last_loads([load for load in loads if load.branch_code in codes])
+        yield _failed_attempts(failed_attempts, self._codes)
 
 
-def _due_months(freshness: Freshness, branches: int) -> Iterator[Metric]:
+def _due_months(freshness: Freshness, codes: Sequence[str]) -> Iterator[Metric]:
     overdue = GaugeMetricFamily(
         "bigmeter_overdue_branches", "Branches that a due month is not loaded for.", labels=["month"]
     )
@@ -116,7 +139,14 @@ def _due_months(freshness: Freshness, branches: int) -> Iterator[Metric]:
         overdue.add_metric([month], count)
     yield overdue
     yield GaugeMetricFamily("bigmeter_due_month", "Last month that had to be in by now, YYYYMM.", int(freshness.due))
-    yield GaugeMetricFamily("bigmeter_expected_branches", "Branches of the list.", branches)
+    yield GaugeMetricFamily("bigmeter_expected_branches", "Branches of the list.", len(codes))
+    behind = GaugeMetricFamily(
+        "bigmeter_branch_overdue_months", "Months that are due and not loaded for the branch.", labels=["branch"]
+    )
+    months = Counter(code for month in freshness.overdue for code in month.branch_codes)
+    for code in codes:
+        behind.add_metric([code], months[code])
+    yield behind
 
 
 def _due_cohort(cohort: OverdueCohort | None) -> Metric:
@@ -170,6 +200,48 @@ def _branches(branches: Sequence[BranchFreshness]) -> Iterator[Metric]:
     )
     yield family("attempt_timestamp_seconds", "When the last attempt ended.", lambda one: _unix(one.last_attempt_at))
     yield failing
+
+
+def _last_loads(loads: Sequence[LedgerRow]) -> Iterator[Metric]:
+    def family(name: str, text: str, value: Callable[[LedgerRow], float | None]) -> Metric:
+        metric = GaugeMetricFamily(f"bigmeter_last_load_{name}", text, labels=["branch", "kind"])
+        for load in loads:
+            found = value(load)
+            if found is not None:
+                metric.add_metric([load.branch_code, load.kind], found)
+        return metric
+
+    yield family("timestamp_seconds", "When the last load was committed.", lambda one: one.finished_at.timestamp())
+    yield family(
+        "seconds",
+        "What the last load took, from the first lock to the commit.",
+        lambda one: (one.finished_at - one.started_at).total_seconds(),
+    )
+    yield family("oracle_seconds", "Time that the last load waited for Oracle.", lambda one: one.oracle_seconds)
+    yield family("oracle_round_trips", "Round trips of the last load to Oracle.", lambda one: one.round_trips)
+    rows = GaugeMetricFamily(
+        "bigmeter_last_load_rows", "Rows of the last load, by outcome.", labels=["branch", "kind", "outcome"]
+    )
+    for load in loads:
+        for outcome, count in (
+            ("inserted", load.inserted),
+            ("updated", load.updated),
+            ("unchanged", load.unchanged),
+            ("removed", load.removed),
+        ):
+            rows.add_metric([load.branch_code, load.kind, outcome], count or 0)
+    yield rows
+    yield family("duplicates", "Further rows of a customer that the last load met.", lambda one: one.duplicates)
+
+
+def _failed_attempts(failed: Mapping[tuple[str, Kind, Category], int], codes: Sequence[str]) -> Metric:
+    """Return a figure for each that can be: one that began with its first failure would never be seen to rise."""
+    attempts = CounterMetricFamily(
+        "bigmeter_failed_attempts", "Attempts that failed, by class of error.", labels=["branch", "kind", "category"]
+    )
+    for code, kind, category in product(codes, _KINDS, get_args(Category)):
+        attempts.add_metric([code, kind, category], failed.get((code, kind, category), 0))
+    return attempts
 
 
 def _unix(moment: datetime | None) -> float | None:

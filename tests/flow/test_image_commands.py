@@ -315,10 +315,10 @@ def test_the_exporter_reads_the_ledger_and_says_so_when_it_cannot(site: Site) ->
             """
             INSERT INTO bm_sync_runs (
                 kind, status, branch_code, fiscal_year, year_month, debt_ym, cohort_size, reported, zero, missing,
-                inserted, updated, unchanged, removed, duplicates, usage_m3, started_at, finished_at,
-                run_id, triggered_by)
+                inserted, updated, unchanged, removed, duplicates, usage_m3, oracle_seconds, round_trips, started_at,
+                finished_at, run_id, triggered_by)
             VALUES ('monthly', 'success', '1063', 2025, '202508', '256808', 200, 180, 12, 8, 192, 0, 0, 0, 3, 12345.5,
-                '2025-09-16 01:00Z', '2025-09-16 01:01Z', 'r1', 'test')
+                1.5, 2, '2025-09-16 01:00Z', '2025-09-16 01:01Z', 'r1', 'test')
             """
         )
         loader.execute(

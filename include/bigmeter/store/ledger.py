@@ -219,6 +219,19 @@ def read_freshness(conn: psycopg.Connection[Any]) -> list[BranchFreshness]:
         return cursor.execute(statement("read_freshness")).fetchall()
 
 
+def read_last_loads(conn: psycopg.Connection[Any]) -> list[LedgerRow]:
+    """Return the last load that is in, of each branch and kind; what was adopted was not loaded."""
+    with own_transaction(conn), conn.cursor(row_factory=class_row(LedgerRow)) as cursor:
+        return cursor.execute(statement("read_last_loads")).fetchall()
+
+
+def count_failed_attempts(conn: psycopg.Connection[Any]) -> dict[tuple[str, Kind, Category], int]:
+    """Return how many attempts failed since the ledger began, by branch code, kind and class of the error."""
+    with own_transaction(conn), conn.cursor() as cursor:
+        rows = cursor.execute(statement("count_failed_attempts")).fetchall()
+    return {(branch_code, kind, category): count for branch_code, kind, category, count in rows}
+
+
 def _keys(attempt: Attempt) -> dict[str, Any]:
     return {
         "kind": attempt.kind,
