@@ -20,8 +20,9 @@ from dev.oracle_standin.control import StandinControl
 from dev.stack.airflow import EXAMPLES, bundle_settings
 from dev.stack.local import StackOptions, running_stack
 from dev.stack.processes import free_ports
+from include.bigmeter.settings import NOTIFY_CONNECTION_ID
 from tests.flow.harness import BRANCHES, CONSUMER, MONTHLY, TASK_TIMEOUT_S, YEARLY, Flow
-from tests.sinks import OtlpSink
+from tests.sinks import MessageSink, OtlpSink, connection_to
 
 # Tests that run in the background inherit that Ctrl-C is ignored, and so would what they start and interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -82,6 +83,15 @@ def flow(session_flow: Flow) -> Iterator[Flow]:
     session_flow.control.clear_faults()
     yield session_flow
     session_flow.control.clear_faults()
+
+
+@pytest.fixture
+def sink(flow: Flow) -> Iterator[MessageSink]:
+    """Yield the service that gets the messages of this test's runs."""
+    with MessageSink() as sink:
+        flow.api.add_connection(NOTIFY_CONNECTION_ID, connection_to(sink.url()))
+        yield sink
+        flow.api.remove_connection(NOTIFY_CONNECTION_ID)
 
 
 @pytest.fixture

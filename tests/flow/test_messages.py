@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
@@ -15,14 +14,6 @@ from tests.sinks import MessageSink, connection_to
 FRESHNESS = "bigmeter_freshness"
 MONTH = "202509"
 NO_TABLE_FOR_1061 = "ora=942@execute,times=always,bind=1061"
-
-
-@pytest.fixture
-def sink(flow: Flow) -> Iterator[MessageSink]:
-    with MessageSink() as sink:
-        flow.api.add_connection(NOTIFY_CONNECTION_ID, connection_to(sink.url()))
-        yield sink
-        flow.api.remove_connection(NOTIFY_CONNECTION_ID)
 
 
 def test_a_failed_run_is_one_message_its_repair_another_and_a_good_run_none(flow: Flow, sink: MessageSink) -> None:

@@ -13,6 +13,7 @@ from dev.stack.rest import FINISHED, Run
 from include.bigmeter.settings import FreshnessSettings, ScheduleSettings
 from include.bigmeter.sync.freshness import Freshness, read_freshness
 from tests.flow.harness import BACKFILL_TIMEOUT_S, BANGKOK, BRANCHES, MONTHLY, YEARLY, Flow
+from tests.sinks import MessageSink
 
 MONTHS = ["202310", "202311", "202312", *(f"2024{month:02d}" for month in range(1, 10))]
 BILLS_OF_1062_IN_MARCH = "WHERE ORG_OWNER_ID = 1062 AND DEBT_YM = '256703'"
@@ -57,7 +58,13 @@ def month_of(flow: Flow, run: Run) -> str:
     return str(job["ym"])
 
 
-def test_a_year_with_two_bad_nights_is_whole_after_one_person_cleared_what_failed(flow: Flow) -> None:
+def titles(sink: MessageSink, count: int) -> list[str]:
+    return [message["title"].split(" | ")[1] for message in sink.wait_for(count)]
+
+
+def test_a_year_with_two_bad_nights_is_whole_after_one_person_cleared_what_failed(
+    flow: Flow, sink: MessageSink
+) -> None:
     cohort = backfill_of_the_cohort(flow)
     assert cohort.state == "success"
     assert flow.query("SELECT count(DISTINCT branch_code) FROM bm_custcode_init WHERE fiscal_year = 2024") == [(3,)]
@@ -77,6 +84,9 @@ def test_a_year_with_two_bad_nights_is_whole_after_one_person_cleared_what_faile
     assert set(flow.query(categories, runs["202312"].run_id)) == {(code, "refused") for code in BRANCHES}
     assert flow.query(categories, runs["202403"].run_id) == [("1062", "incomplete")]
     assert {late.ym: late.branch_codes for late in look(flow).overdue} == {"202312": BRANCHES, "202403": ("1062",)}
+    assert titles(sink, 2) == ["failed: bigmeter_monthly_sync 2023-12", "failed: bigmeter_monthly_sync 2024-03"]
+    announced = {ym for ym, run in runs.items() if flow.api.asset_events(run.run_id)}
+    assert announced == set(MONTHS) - {"202312", "202403"}
 
     flow.control.clear_faults()
     flow.control.run(
@@ -89,6 +99,13 @@ def test_a_year_with_two_bad_nights_is_whole_after_one_person_cleared_what_faile
         assert flow.api.wait_for_run(MONTHLY, run.run_id).state == "success"
         (report,) = flow.summary(run)["reports"]
         assert (report["failed"], report["loaded"].keys()) == ({}, set(BRANCHES))
+    assert titles(sink, 4)[2:] == [
+        "recovered: bigmeter_monthly_sync 2023-12",
+        "recovered: bigmeter_monthly_sync 2024-03",
+    ]
+    for ym, run in runs.items():
+        (event,) = flow.api.asset_events(run.run_id)
+        assert (event.partition_key, event.extra["branches"]) == (ym, len(BRANCHES))
 
     assert flow.months_in(MONTHS) == {(code, ym) for code in BRANCHES for ym in MONTHS}
     assert look(flow).is_fresh
