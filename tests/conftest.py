@@ -2,6 +2,8 @@
 
 The server is the one that ``POSTGRES_TEST_DSN`` names (its role must be allowed to create databases), or else an
 embedded one, started when the first test needs it and removed at the end. Nothing here runs at import.
+
+And a rule for all of them: in continuous integration nothing is skipped.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks: pytest finds them here
 
 PgConnection = psycopg.Connection[Any]
 MakeDatabase = Callable[[str | None], AbstractContextManager[str]]

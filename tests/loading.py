@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,7 +22,12 @@ from include.bigmeter.dsn import OracleTarget, PostgresTarget
 from include.bigmeter.periods import Ym, fiscal_year_of, october_of
 from include.bigmeter.records import RunIdentity
 from include.bigmeter.settings import LoadSettings
-from include.bigmeter.source.template import load_monthly_template, load_yearly_template
+from include.bigmeter.source.template import (
+    MonthlyTemplate,
+    YearlyTemplate,
+    load_monthly_template,
+    load_yearly_template,
+)
 from include.bigmeter.sync.monthly import MonthJob, load_month
 from include.bigmeter.sync.outcomes import CohortOutcome, MonthOutcome
 from include.bigmeter.sync.templates import MONTHLY_TEMPLATE, YEARLY_TEMPLATE
@@ -69,6 +75,8 @@ class Loading:
     connections: DriverConnections
     database: str
     settings: LoadSettings = field(default_factory=lambda: LoadSettings.from_environment({}))
+    monthly: MonthlyTemplate = field(default_factory=lambda: load_monthly_template(MONTHLY_TEMPLATE))
+    yearly: YearlyTemplate = field(default_factory=lambda: load_yearly_template(YEARLY_TEMPLATE))
     identity: RunIdentity = field(default_factory=lambda: RunIdentity(run_id="a test"))
 
     def with_settings(self, **changes: Any) -> Loading:
@@ -77,17 +85,15 @@ class Loading:
 
     def capture(self, branch_code: str, fiscal_year: int, **options: Any) -> CohortOutcome:
         """Capture a branch's cohort by the October of its fiscal year."""
-        template = load_yearly_template(YEARLY_TEMPLATE)
         options = {"ym": october_of(fiscal_year)} | options
         job = CohortJob(branch_code=branch_code, fiscal_year=fiscal_year, **options)
-        return capture_cohort(self.connections, template, job, self.settings, self.identity)
+        return capture_cohort(self.connections, self.yearly, job, self.settings, self.identity)
 
     def load(self, branch_code: str, ym: str, **options: Any) -> MonthOutcome:
         """Load a branch-month."""
         options = {"cohort_fiscal_year": fiscal_year_of(Ym(ym))} | options
         job = MonthJob(branch_code=branch_code, ym=Ym(ym), **options)
-        template = load_monthly_template(MONTHLY_TEMPLATE)
-        return load_month(self.connections, template, job, self.settings, self.identity)
+        return load_month(self.connections, self.monthly, job, self.settings, self.identity)
 
     def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Read what is committed."""
@@ -124,9 +130,9 @@ def loading(open_loading: Callable[[str], Loading], database: str) -> Loading:
     return open_loading(database)
 
 
-@pytest.fixture
-def own_billing() -> Iterator[Billing]:
-    """Serve a small set that a test may change: two branches, 260 customers each, September to November 2025."""
+@contextmanager
+def small_billing() -> Iterator[Billing]:
+    """Serve a small set that may be changed: two branches, 260 customers each, September to November 2025."""
     options = GeneratorOptions(branches=("1063", "1065"), customers=260, months=3, last_month="202511")
     with (
         billing_database(options) as connection,
@@ -135,12 +141,24 @@ def own_billing() -> Iterator[Billing]:
         yield Billing(server, connection)
 
 
-@pytest.fixture
-def own_loading(own_billing: Billing, database: str) -> Loading:
-    """Load the small set into a database of this test's own; the cohorts of fiscal year 2026 are captured."""
-    target = DriverConnections(OracleTarget.parse(own_billing.server.dsn), PostgresTarget.parse(database))
+def load_small(billing: Billing, database: str) -> Loading:
+    """Load the small set into a database; the cohorts of fiscal year 2026 are captured."""
+    target = DriverConnections(OracleTarget.parse(billing.server.dsn), PostgresTarget.parse(database))
     loading = Loading(target, database)
     for code in ("1063", "1065"):
         loading.capture(code, 2026)
-    own_billing.server.counters.reset()
+    billing.server.counters.reset()
     return loading
+
+
+@pytest.fixture
+def own_billing() -> Iterator[Billing]:
+    """Serve a small set that a test may change."""
+    with small_billing() as billing:
+        yield billing
+
+
+@pytest.fixture
+def own_loading(own_billing: Billing, database: str) -> Loading:
+    """Load the small set into a database of this test's own; the cohorts of fiscal year 2026 are captured."""
+    return load_small(own_billing, database)

@@ -24,6 +24,10 @@ class BigmeterError(Exception):
     is_retryable: ClassVar[bool] = False
 
 
+class TimeIsUp(BaseException):
+    """The time limit of a branch, where Airflow's does not hold; no Exception, so that no driver takes it for its own."""
+
+
 class ConfigError(BigmeterError):
     """A setting, a parameter, a template or a connection is wrong: stop, and name what to change."""
 

@@ -21,6 +21,7 @@ from include.bigmeter.store.ledger import read_freshness, read_loaded_months
 from include.bigmeter.store.migrations import Adoption, migrate, pending
 from include.bigmeter.store.readings import write_month
 from include.bigmeter.store.transactions import month_transaction
+from tests.command_line import Command
 from tests.db.rows import BRANCH, a_code, a_reading
 
 PgConnection = psycopg.Connection[Any]
@@ -368,6 +369,44 @@ def test_an_adopted_month_can_be_loaded_again(old: PgConnection) -> None:
             readings=[a_reading(1, year_month=ym), a_reading(3, year_month=ym)],
         )
     assert counts == WriteCounts(inserted=1, updated=1, removed=1)
+
+
+ADOPTED = {
+    "applied": ["0001_init.sql"],
+    "kept in bm_branches": 1,
+    "kept in bm_custcode_init": 2,
+    "kept in bm_meter_details": 3,
+    "set aside from bm_custcode_init, bad_key": 1,
+    "set aside from bm_meter_details, bad_month": 1,
+    "set aside from bm_meter_details, invented_zero": 2,
+    "set aside from bm_meter_details, same_key": 1,
+    "adopted months of a branch": 2,
+}
+
+
+@pytest.mark.parametrize("is_for_machines", [False, True])
+def test_the_command_says_how_many_rows_were_kept_and_set_aside(
+    old: PgConnection, empty_database: str, command: Command, is_for_machines: bool
+) -> None:
+    build(old, VARIANTS[0])
+    insert(old, "bm_branches", {"code": "1063", "name": "น้ำพอง"})
+    insert(old, "bm_custcode_init", a_stored_member(1), a_stored_member(2), a_stored_member(3, cust_code=" "))
+    insert(
+        old,
+        "bm_meter_details",
+        *(a_detail(1), a_detail(2), a_detail(1, fiscal_year=2026), a_detail(1, year_month="202507", debt_ym="256807")),
+        *(a_detail(number, 0, present_meter_count=0, org_name="") for number in (3, 4)),
+        a_detail(5, year_month="202513"),
+    )
+    environment = {"POSTGRES_DSN": empty_database, "BRANCHES": "1063"}
+    answer = command(environment, "migrate", *(["--json"] if is_for_machines else []))
+    assert answer.status == 0
+    if is_for_machines:
+        assert list(answer.document().items()) == list(ADOPTED.items())
+    else:
+        counts = {**ADOPTED, "applied": "0001_init.sql"}
+        assert answer.out.splitlines() == [f"{name}: {count}" for name, count in counts.items()]
+    assert command(environment, "migrate", "--json").document() == {"applied": []}
 
 
 def test_only_some_of_the_tables_may_be_there(old: PgConnection) -> None:

@@ -1,5 +1,5 @@
 """The source and the store that these tests load from and into."""
 
-from tests.loading import billing, billing_server, loading, open_loading, own_billing, own_loading
+from tests.loading import billing, billing_server, loading, open_loading
 
-__all__ = ["billing", "billing_server", "loading", "open_loading", "own_billing", "own_loading"]
+__all__ = ["billing", "billing_server", "loading", "open_loading"]

@@ -12,7 +12,7 @@ import oracledb
 import psycopg
 
 from include.bigmeter.dsn import ORACLE_DSN_SETTING, POSTGRES_DSN_SETTING, OracleTarget, PostgresTarget
-from include.bigmeter.errors import ConfigError, UnavailableError
+from include.bigmeter.errors import ConfigError, TimeIsUp, UnavailableError
 from include.bigmeter.settings import Environment
 
 THICK_MODE_SETTING = "ORACLE_THICK_MODE"
@@ -94,13 +94,15 @@ def time_limit(seconds: int, where: str, setting: str | None = "TASK_TIMEOUT_S")
     """
 
     def give_up(_signal: int, _frame: FrameType | None) -> None:
-        limit = f"{seconds} s{f' ({setting})' if setting else ''}"
-        raise UnavailableError(f"{where}: no end after {limit}; is the database reachable?")
+        raise TimeIsUp
 
     previous = signal.signal(signal.SIGALRM, give_up)
     signal.alarm(seconds)
     try:
         yield
+    except TimeIsUp:
+        limit = f"{seconds} s{f' ({setting})' if setting else ''}"
+        raise UnavailableError(f"{where}: no end after {limit}; is the database reachable?") from None
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, previous)

@@ -123,8 +123,14 @@ def source_errors(where: str) -> Iterator[None]:
     try:
         yield
     except (oracledb.Error, OSError) as error:
-        raise as_source_error(error, where) from None
-    except UnicodeError:
+        failure = as_source_error(error, where)
+        # `from None` hides the driver's error from tracebacks; anything that walks __context__ still meets it.
+        error.args = (str(failure),)
+        raise failure from None
+    except UnicodeError as error:
+        if isinstance(error, UnicodeDecodeError):
+            error.object = b""
+        error.args = ()
         raise DataContractError(f"{where}: Oracle returned text that is not valid in its character set") from None
 
 

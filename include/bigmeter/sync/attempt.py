@@ -15,7 +15,7 @@ import oracledb
 import psycopg
 import structlog
 
-from include.bigmeter.errors import BigmeterError, Category
+from include.bigmeter.errors import BigmeterError, Category, TimeIsUp
 from include.bigmeter.source.failures import source_errors
 from include.bigmeter.store.failures import connecting
 from include.bigmeter.store.ledger import Attempt, record_error
@@ -83,6 +83,6 @@ def _safe_words(error: BaseException, subject: str) -> tuple[Category, str]:
     if isinstance(error, BigmeterError):
         return error.category, str(error)
     name = type(error).__name__
-    if name == _TASK_TIMEOUT:
+    if isinstance(error, TimeIsUp) or name == _TASK_TIMEOUT:
         return "unavailable", f"{subject}: not finished in time (TASK_TIMEOUT_S); is a server hanging?"
     return "unexpected", f"{subject}: {name}"
