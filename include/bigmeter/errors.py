@@ -25,7 +25,7 @@ class BigmeterError(Exception):
 
 
 class TimeIsUp(BaseException):
-    """The time limit of a branch, where Airflow's does not hold; no Exception, so that no driver takes it for its own."""
+    """The command line's limit of time is over; no ``Exception``, so that no driver takes it for one of its own."""
 
 
 class ConfigError(BigmeterError):

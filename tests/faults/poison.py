@@ -87,6 +87,7 @@ class _Records(logging.Handler):
 @contextmanager
 def everything_logged() -> Iterator[Said]:
     """Collect what is logged at any level; the stand-in, which runs in this process too, is left out."""
+    configured = structlog.get_config() if structlog.is_configured() else None
     structlog.reset_defaults()
     handler, root, said = _Records(), logging.getLogger(), Said()
     level = root.level
@@ -98,6 +99,8 @@ def everything_logged() -> Iterator[Said]:
     finally:
         root.setLevel(level)
         root.removeHandler(handler)
+        if configured:
+            structlog.configure(**configured)
         said.events += [f"{event!r} {json.dumps(event, default=str)}" for event in events]
         said.records += [
             f"{record.name} {record.getMessage()} {record.exc_info and as_printed(record.exc_info[1])}"

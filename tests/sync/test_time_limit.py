@@ -6,6 +6,7 @@ import socket
 import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from tests.command_line import Command
@@ -44,7 +45,29 @@ def test_a_server_that_never_answers_is_given_up_by_the_check(
     assert LIMIT_S <= time.monotonic() - started < LIMIT_S + MARGIN_S
     assert (answer.status, answer.out) == (3, "")
     (line,) = answer.err.splitlines()
-    assert line.startswith("error: check: ")
+    assert line == f"error: check: no end after {LIMIT_S} s (TASK_TIMEOUT_S); is the database reachable?"
+
+
+def test_a_monitor_that_asks_a_silent_server_gets_its_answer_in_time(
+    command: Command, environment: dict[str, str], silent_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.bigmeter.cli.main.FRESHNESS_LIMIT_S", LIMIT_S)
+    answer = command(
+        {**environment, "POSTGRES_DSN": f"postgres://u:p@127.0.0.1:{silent_port}/d"}, "check", "--freshness"
+    )
+    assert (answer.status, answer.out) == (3, "")
+    assert "check --freshness: no end after 1 s; is the database reachable?" in answer.err
+
+
+def test_a_monitor_does_not_wait_for_a_ledger_that_somebody_holds(
+    command: Command, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("include.bigmeter.store.transactions.SHORT_LIMIT_S", 0.2)
+    with psycopg.connect(environment["POSTGRES_DSN"]) as holder:
+        holder.execute("LOCK TABLE bm_sync_runs")
+        answer = command(environment, "check", "--freshness", "--json")
+    assert answer.status == 3
+    assert answer.document()["error"] == "unavailable"
 
 
 def test_a_branch_whose_server_never_answers_is_given_up_and_the_other_is_loaded(
@@ -57,7 +80,7 @@ def test_a_branch_whose_server_never_answers_is_given_up_and_the_other_is_loaded
     assert answer.status == 3
     (report,) = answer.document()["reports"]
     assert list(report["failed"]) == ["1063"]
-    assert report["failed"]["1063"].startswith("1063 2025-11: ")
+    assert report["failed"]["1063"] == "1063 2025-11: no end after 1 s (TASK_TIMEOUT_S); is the database reachable?"
     assert list(report["loaded"]) == ["1065"]
     ended = own_loading.rows(
         "SELECT branch_code, status, error_category FROM bm_sync_runs WHERE kind = 'monthly' ORDER BY branch_code"
