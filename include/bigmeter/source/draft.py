@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.blocks import Block, Query, Role, SelectItem, Span, Statement
+from include.bigmeter.source.blocks import Block, Query, Role, SelectItem
 from include.bigmeter.source.columns import CUST_CODE, USAGE, check_labels, column_name
 from include.bigmeter.source.lexer import Kind, Token, split_tokens
+from include.bigmeter.source.spans import Span
+from include.bigmeter.source.statement import Statement
 
 MARKER = "/*__CUSTCODE_FILTER__*/"
 ORG_OWNER_ID = "ORG_OWNER_ID"
