@@ -20,7 +20,7 @@ class Role(Enum):
     CTE = auto()  # defined by a WITH clause
     OPERAND = auto()  # in brackets, alone or in a set operation
     ROWS = auto()  # read in FROM, or tested with IN: a row that it lacks is lacking in the block
-    VALUE = auto()  # compared with in a condition
+    VALUE = auto()  # compared with in a condition, NOT IN and ALL included
     LOOKUP = auto()  # in EXISTS, LATERAL, APPLY: evaluated for each row, hides none by its own limit
     SHOWN = auto()  # in the SELECT list: hides no row whatever it does
 
@@ -56,11 +56,17 @@ class Query:
     for_update_line: int | None = None
 
     def find_cte(self, name: str) -> Query | None:
-        """Return the WITH query that a table name means here, if it means one."""
+        """Return the WITH query that a table name means here, if it means one.
+
+        Within a WITH query its own name is that of a table, unless its UNION makes it recursive.
+        """
         query: Query | None = self
+        inside: list[Query] = []
         while query is not None:
-            if name in query.ctes:
-                return query.ctes[name]
+            found = query.ctes.get(name)
+            if found is not None and (found.operators or found not in inside):
+                return found
+            inside.append(query)
             query = query.outer
         return None
 

@@ -28,15 +28,10 @@ def read_from_clause(sql: TokenSpans, block: Block) -> None:
         _mark_plus_joins(sql, block)
 
 
-def is_plus(sql: TokenSpans, place: int) -> bool:
-    """Say whether Oracle's own outer join sign, ``(+)``, stands at a place."""
-    return sql.is_symbol(place, "(") and sql.is_symbol(place + 1, "+") and sql.is_symbol(place + 2, ")")
-
-
 def _mark_plus_joins(sql: TokenSpans, block: Block) -> None:
     start, end = block.clauses["WHERE"]
     for place in range(start + 3, end):
-        if is_plus(sql, place) and sql.is_symbol(place - 2, "."):
+        if sql.is_plus(place) and sql.is_symbol(place - 2, "."):
             for source in block.sources:
                 if source.exposed_name == sql.tokens[place - 3].name:
                     source.is_optional = True
@@ -116,7 +111,7 @@ class _FromClause:
             place = sql.closing[place] + 1
         else:
             path_end = place + 1
-            while sql.is_symbol(path_end, ".") or sql.is_symbol(path_end, "@"):
+            while path_end + 1 < end and (sql.is_symbol(path_end, ".") or sql.is_symbol(path_end, "@")):
                 path_end += 2
             name = sql.tokens[path_end - 1].name
             table = name if path_end == place + 1 else None

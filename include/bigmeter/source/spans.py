@@ -7,11 +7,21 @@ brackets, so nothing inside a subquery, an analytic function or a function such 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.source.lexer import Token
 
 Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A name that may be a column's: where it stands, and the table's name before it if there is one."""
+
+    span: Span
+    qualifier: str | None
+    name: str
 
 
 class TokenSpans:
@@ -32,14 +42,30 @@ class TokenSpans:
             previous = token.index
         return text
 
-    def is_column_reference(self, span: Span) -> bool:
-        """Say whether a span is a column's name, qualified or not."""
-        tokens = self.tokens[slice(*span)]
-        return (
-            len(tokens) % 2 == 1
-            and all(token.name is not None for token in tokens[::2])
-            and all(token.is_symbol(".") for token in tokens[1::2])
-        )
+    def iter_references(self, span: Span) -> Iterator[Reference]:
+        """Yield what may name a column in a span: every name but those of functions. Words of SQL are among them."""
+        place, end = span
+        while place < end:
+            if self.tokens[place].name is None:
+                place += 1
+                continue
+            start, place = place, place + 1
+            while place + 1 < end and self.is_symbol(place, ".") and self.tokens[place + 1].name is not None:
+                place += 2
+            if not self.is_symbol(place, "(") or self.is_plus(place):
+                qualifier = self.tokens[place - 3].name if place - start > 1 else None
+                yield Reference((start, place), qualifier, self.tokens[place - 1].name or "")
+
+    def as_reference(self, span: Span) -> Reference | None:
+        """Return the column's name that fills a span, brackets aside; None if it is another expression."""
+        while (inside := self.contents(*span)) is not None:
+            span = inside
+        reference = next(self.iter_references(span), None)
+        return reference if reference is not None and reference.span == span else None
+
+    def is_plus(self, place: int) -> bool:
+        """Say whether Oracle's own sign of an outer join, ``(+)``, stands at a place."""
+        return self.is_symbol(place, "(") and self.is_symbol(place + 1, "+") and self.is_symbol(place + 2, ")")
 
     def matches(self, one: Span, other: Span) -> bool:
         """Say whether two spans hold the same tokens, the case of words aside."""
@@ -61,30 +87,20 @@ class TokenSpans:
         is_filled = start < end and self.tokens[start].is_symbol("(") and self.closing[start] == end - 1
         return (start + 1, end - 1) if is_filled and end - start > 2 else None
 
-    def level_of(self, place: int, within: Span) -> Span:
-        """Return the contents of the innermost brackets round a place, or the whole span if there are none."""
-        start, end = within
-        while True:
-            for bracket in self.level(start, end):
-                if self.tokens[bracket].is_symbol("(") and bracket < place <= self.closing[bracket]:
-                    start, end = bracket + 1, self.closing[bracket]
-                    break
-            else:
-                return start, end
+    def bracket_round(self, place: int, within: Span) -> int | None:
+        """Return the bracket at a span's own level that holds a place; None if the place is at that level."""
+        brackets = (bracket for bracket in self.level(*within) if self.is_symbol(bracket, "("))
+        return next((bracket for bracket in brackets if bracket < place <= self.closing[bracket]), None)
 
-    def has_or(self, span: Span) -> bool:
-        """Say whether a condition has an OR at its own level, those inside of CASE aside."""
-        cases = 0
+    def split_or(self, span: Span) -> list[Span]:
+        """Return the parts of a condition that an OR at its own level divides; one in a CASE divides nothing."""
+        parts, start, cases = [], span[0], 0
         for place in self.level(*span):
             cases += self.is_word(place, "CASE") - self.is_word(place, "END")
             if cases == 0 and self.is_word(place, "OR"):
-                return True
-        return False
-
-    def last_word(self, span: Span, *words: str) -> int | None:
-        """Return the last place at the span's own level where one of these words or symbols stands."""
-        places = [place for place in self.level(*span) if self.tokens[place].text.upper() in words]
-        return places[-1] if places else None
+                parts.append((start, place))
+                start = place + 1
+        return [*parts, (start, span[1])]
 
     def first_word(self, span: Span, *words: str) -> int | None:
         """Return the first place at the span's own level where one of these words or symbols stands."""

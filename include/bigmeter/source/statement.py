@@ -222,7 +222,7 @@ class Statement(TokenSpans):
             return Role.SHOWN
         if self.is_word(before, "EXISTS", "LATERAL", "APPLY"):
             return Role.LOOKUP
-        if self.is_word(before, "IN", "ANY", "SOME", "ALL"):
+        if self.is_word(before, "IN", "ANY", "SOME") and not self.is_word(before - 1, "NOT"):
             return Role.ROWS
         if clause == "FROM" and (self.is_word(before, "FROM", "JOIN", "TABLE") or self.is_symbol(before, ",")):
             return Role.ROWS
@@ -240,7 +240,7 @@ class Statement(TokenSpans):
         if before is None:
             return SelectItem(last.name, span, is_star=False)
         if before.is_symbol("."):
-            return SelectItem(last.name if self.is_column_reference(span) else None, span, is_star=False)
+            return SelectItem(last.name if self.as_reference(span) else None, span, is_star=False)
         if before.is_word("AS") and last.name is not None:
             return SelectItem(last.name, (start, end - 2), is_star=False)
         ends_operand = before.kind is not Kind.SYMBOL or before.is_symbol(")")
