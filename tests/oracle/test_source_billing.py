@@ -37,6 +37,7 @@ from include.bigmeter.source.template import (
 ROOT = Path(__file__).parents[2]
 DETAILS_FILE, MINIMAL_FILE = ROOT / "sqls" / "200-meter-details.sql", ROOT / "sqls" / "200-meter-minimal.sql"
 THAI_FILE = ROOT / "tests" / "unit" / "source" / "templates" / "thai-labels.sql"
+THAI_YEARLY_FILE = THAI_FILE.with_name("thai-labels-yearly.sql")
 DETAILS, MINIMAL = load_monthly_template(DETAILS_FILE), load_yearly_template(MINIMAL_FILE)
 BRANCH_CODES = [branch.code for branch in GeneratorOptions().chosen]
 
@@ -164,6 +165,11 @@ OWN_MONTHLY = {
         "SELECT\n", "SELECT /*+ INDEX(trn) */ -- ORDER BY FROM WHERE\n  'GROUP BY ; --' AS decoy,\n", 1
     )
     + " -- FETCH FIRST 1 ROW ONLY",
+    "marked on both sides of an OR": f"{SELECT_LIST}{FROM_ON}".replace(
+        MARKER, f"AND (trn.PRESENT_WATER_USG > 100 {MARKER} OR NVL(trn.PRESENT_WATER_USG, 0) <= 100 {MARKER})"
+    ),
+    "ranked within each customer": f"SELECT v.* FROM (SELECT w.*, RANK() OVER (PARTITION BY w.cust_code "
+    f"ORDER BY w.debt_ym) AS rn FROM ({UNMARKED}) w) v WHERE rn = 1",
     "grouped": "SELECT v.cust_code, MAX(v.present_water_usg) AS present_water_usg FROM ("
     f"{UNMARKED}) v GROUP BY v.cust_code ORDER BY 2 DESC",
 }
@@ -216,6 +222,9 @@ OWN_YEARLY = {
     "ORDER BY trn.PRESENT_WATER_USG DESC FETCH FIRST 200 ROWS ONLY) "
     'SELECT biggest.CUST_CODE AS "เลขที่ผู้ใช้น้ำ", biggest.PRESENT_WATER_USG AS "หน่วยน้ำปัจจุบัน" FROM biggest '
     "LEFT JOIN PWACIS.TB_TR_CUST_METER cm ON cm.CUST_ID = biggest.CUST_ID",
+    "renamed and distinct": f"WITH b (c, u) AS (SELECT trn.CUST_CODE, trn.PRESENT_WATER_USG {ITS_ROWS}) "
+    "SELECT DISTINCT c AS cust_code, u FROM b ORDER BY u DESC",
+    "production, in the order of the codes": THAI_YEARLY_FILE.read_text(encoding="utf-8"),
 }
 
 

@@ -471,18 +471,22 @@ def test_a_member_says_what_it_was_chosen_by(bills: Bills, connection: oracledb.
     assert (member.present_water_usg, member.usage_rank, member.cust_name) == (Decimal("5.5"), 1, POISON)
 
 
-def test_a_template_without_usage_ranks_by_its_own_order(bills: Bills, connection: oracledb.Connection) -> None:
+def test_a_template_that_only_orders_by_the_usage_lets_no_zero_and_no_null_in(
+    bills: Bills, connection: oracledb.Connection
+) -> None:
     template = parse_yearly_template(
-        "SELECT CUST_CODE FROM v WHERE BA = :ORG_OWNER_ID AND YM = :DEBT_YM ORDER BY SIZE_OF_IT DESC", "view.sql"
+        "SELECT DISTINCT trn.CUST_CODE, trn.PRESENT_WATER_USG AS usg FROM bills trn "
+        "WHERE trn.ORG_OWNER_ID = :ORG_OWNER_ID AND trn.DEBT_YM = :DEBT_YM ORDER BY usg DESC",
+        "codes.sql",
     )
-    bills.columns = COLUMNS[:1]
-    bills.rows = [(a_code(number),) for number in (7, 3, 7, 5, 1)]
+    bills.columns = (COLUMNS[0], number_column("USG"), COLUMNS[3])
+    usages = {7: None, 3: 9, 5: 8, 1: 0}
+    bills.rows = [(a_code(number), usage, usage) for number, usage in usages.items()]
     bills.serve(template.statement)
-    read = cohort(connection, template, 3)
+    read = cohort(connection, template)
     assert [(row.cust_code, row.usage_rank, row.present_water_usg) for row in read.members] == [
-        (a_code(7), 1, None), (a_code(3), 2, None), (a_code(5), 3, None),
+        (a_code(3), 1, Decimal(9)), (a_code(5), 2, Decimal(8)),
     ]  # fmt: skip
-    assert read.duplicates == 1
 
 
 def test_a_failure_of_the_yearly_query_names_branch_and_fiscal_year(
@@ -519,11 +523,14 @@ def test_a_star_without_the_needed_column_is_found(bills: Bills, connection: ora
         check(connection, starred)
 
 
-def test_a_yearly_star_without_usage_and_order_is_found(bills: Bills, connection: oracledb.Connection) -> None:
-    starred = parse_yearly_template("SELECT * FROM v WHERE BA = :ORG_OWNER_ID AND YM = :DEBT_YM", "star.sql")
+@pytest.mark.parametrize("order", ["", " ORDER BY SIZE_OF_IT DESC"])
+def test_a_yearly_star_without_usage_is_found(bills: Bills, connection: oracledb.Connection, order: str) -> None:
+    starred = parse_yearly_template(f"SELECT * FROM v WHERE BA = :ORG_OWNER_ID AND YM = :DEBT_YM{order}", "star.sql")
     bills.on(starred.statement, lambda _: query_result(COLUMNS[:3], []))
-    with pytest.raises(ConfigError, match=r"^star\.sql: neither the column present_water_usg"):
+    with pytest.raises(ConfigError, match=r"^star\.sql: the column present_water_usg .* is missing"):
         check(connection, yearly=starred)
+    with pytest.raises(ConfigError, match=r"^star\.sql: the column present_water_usg .* is missing"):
+        cohort(connection, starred)
 
 
 def raising(error: OracleError) -> Callable[[Sequence[Bind]], Result]:

@@ -52,23 +52,6 @@ def _largest(best: Mapping[str, Values], cohort_size: int) -> list[Values]:
     return sorted(best.values(), key=lambda values: (values[USAGE].copy_negate(), values[CUST_CODE]))[:cohort_size]
 
 
-def rank_as_ordered(rows: Iterable[Values], cohort_size: int) -> tuple[list[Values], int]:
-    """Return the first distinct customers and how many of the rows read repeated one of them.
-
-    For rows without usage, whose order is the rank.
-    """
-    members: dict[str, Values] = {}
-    duplicates = 0
-    for values in rows:
-        if values[CUST_CODE] in members:
-            duplicates += 1
-        elif len(members) < cohort_size:
-            members[values[CUST_CODE]] = values
-        else:
-            break
-    return list(members.values()), duplicates
-
-
 def precedence(values: Values) -> tuple[Any, ...]:
     """Return what orders several live rows of one customer; the greatest is kept, nulls are lowest."""
     ordered = (values[USAGE], values["meter_no"], *(value for name, value in values.items() if name != USAGE))

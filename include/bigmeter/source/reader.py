@@ -24,7 +24,7 @@ from include.bigmeter.records import (
 from include.bigmeter.source.columns import CUST_CODE, USAGE, is_number, locate_columns
 from include.bigmeter.source.draft import DEBT_YM, ORG_OWNER_ID
 from include.bigmeter.source.failures import error_codes, source_errors
-from include.bigmeter.source.ranking import Values, precedence, rank_as_ordered, rank_by_usage
+from include.bigmeter.source.ranking import Values, precedence, rank_by_usage
 from include.bigmeter.source.rows import RowParser
 from include.bigmeter.source.snapshot import Snapshot, milliseconds, read_only_snapshot
 from include.bigmeter.source.template import (
@@ -112,7 +112,7 @@ def read_cohort(
 
     They are ranked here: usage falling, then customer code rising in binary order; only usage above 0 enters. Reading
     stops early where the template's own order proves that nothing larger follows and no tie at the last rank is open;
-    without that order every row of the branch is read. A template without a usage column is taken in its own order.
+    without that order every row of the branch is read.
 
     :param connection: an open connection without a transaction; it is left without one.
     :param debt_ym: the October as Oracle has it; every row must carry it.
@@ -130,14 +130,10 @@ def read_cohort(
     with read_only_snapshot(connection, where, call_timeout_s, rows_per_trip) as snapshot:
         snapshot.execute(template.statement, _fixed_binds(template.binds, branch_code, debt_ym))
         places = _columns(snapshot, template.name, YEARLY_COLUMNS)
-        _check_rankable(template, places)
         parser = RowParser(places, _MEMBER_ROW_COLUMNS, where, debt_ym)
         rows = map(parser.parse, snapshot.iter_rows())
-        if USAGE in places:
-            is_ordered = template.is_ordered_by_usage and is_number(snapshot.description()[places[USAGE]])
-            ranked, duplicates = rank_by_usage(rows, cohort_size, is_ordered=is_ordered)
-        else:
-            ranked, duplicates = rank_as_ordered(rows, cohort_size)
+        is_ordered = template.is_ordered_by_usage and is_number(snapshot.description()[places[USAGE]])
+        ranked, duplicates = rank_by_usage(rows, cohort_size, is_ordered=is_ordered)
     members = tuple(
         CohortMember(fiscal_year=fiscal_year, branch_code=branch_code, usage_rank=rank, **values)
         for rank, values in enumerate(ranked, start=1)
@@ -162,11 +158,10 @@ def check_templates(
     with source_errors("check"):
         connection.call_timeout = milliseconds(call_timeout_s)
     _check_template(connection, monthly.name, monthly.statement(batch_size), MONTHLY_COLUMNS)
-    places = _check_template(connection, yearly.name, yearly.statement, YEARLY_COLUMNS)
-    _check_rankable(yearly, places)
+    _check_template(connection, yearly.name, yearly.statement, YEARLY_COLUMNS)
 
 
-def _check_template(connection: oracledb.Connection, name: str, sql: str, needed: Sequence[str]) -> Mapping[str, int]:
+def _check_template(connection: oracledb.Connection, name: str, sql: str, needed: Sequence[str]) -> None:
     with connection.cursor() as cursor:
         try:
             with source_errors(name):
@@ -174,7 +169,7 @@ def _check_template(connection: oracledb.Connection, name: str, sql: str, needed
         except (SourceRefused, SourceFailed) as error:
             raise ConfigError(str(error)) from None
         with _named(name):
-            return locate_columns(cursor.description or (), needed)
+            locate_columns(cursor.description or (), needed)
 
 
 def _parse(cursor: oracledb.Cursor, name: str, sql: str) -> None:
@@ -192,13 +187,6 @@ def _parse(cursor: oracledb.Cursor, name: str, sql: str) -> None:
 def _columns(snapshot: Snapshot, template_name: str, needed: Sequence[str]) -> Mapping[str, int]:
     with _named(template_name):
         return locate_columns(snapshot.description(), needed)
-
-
-def _check_rankable(template: YearlyTemplate, places: Mapping[str, int]) -> None:
-    if USAGE not in places and not template.is_ordered:
-        raise ConfigError(
-            f"{template.name}: neither the column present_water_usg (หน่วยน้ำปัจจุบัน) nor an ORDER BY says who is largest"
-        )
 
 
 def _fixed_binds(used: frozenset[str], branch_code: str, debt_ym: str) -> dict[str, str]:

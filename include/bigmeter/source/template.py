@@ -1,8 +1,8 @@
 """The users' query templates: read once, checked, and rewritten where they have to be.
 
 A template is one SELECT with the binds ``:ORG_OWNER_ID`` and ``:DEBT_YM``. The monthly one gets a filter for the
-cohort's customers, at the marker ``/*__CUSTCODE_FILTER__*/`` or else in the outer block; the yearly one is read in
-order of usage. ``FETCH FIRST n ROWS ONLY``, with which both are used by hand, would hide customers and is taken out.
+cohort's customers, at the marker ``/*__CUSTCODE_FILTER__*/`` or else in the outer block; the yearly one is ranked by
+its usage. ``FETCH FIRST n ROWS ONLY``, with which both are used by hand, would hide customers and is taken out.
 Line numbers stay those of the file.
 """
 
@@ -15,11 +15,15 @@ from typing import TypeVar
 
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.source.columns import CUST_CODE, USAGE
+from include.bigmeter.source.customer_filter import put_filter
 from include.bigmeter.source.draft import CODES, DEBT_YM, ORG_OWNER_ID, Draft
+from include.bigmeter.source.flow import Flow
+from include.bigmeter.source.limits import drop_monthly_limits, drop_yearly_limits
+from include.bigmeter.source.usage_order import complete_usage
 
 MAX_BATCH_SIZE = 1000  # ORA-01795: an IN list has at most 1,000 members
 MONTHLY_COLUMNS = (CUST_CODE, USAGE)
-YEARLY_COLUMNS = (CUST_CODE,)
+YEARLY_COLUMNS = (CUST_CODE, USAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,12 @@ class MonthlyTemplate:
 class YearlyTemplate:
     """The template that reads a branch's largest customers; ``name`` is its file's name, for messages.
 
-    ``is_ordered_by_usage`` says that the rows come with falling ``present_water_usg``, so that reading may stop early;
-    ``is_ordered`` that they come in an order that the author chose, which is the rank where there is no usage column.
+    ``is_ordered_by_usage`` says that the rows come with falling ``present_water_usg``, so that reading may stop early.
     """
 
     name: str
     binds: frozenset[str]
     statement: str
-    is_ordered: bool
     is_ordered_by_usage: bool
 
 
@@ -83,29 +85,30 @@ def parse_monthly_template(text: str, name: str) -> MonthlyTemplate:
     draft = Draft(text, name)
     with draft.errors():
         draft.check_binds(needed=(DEBT_YM,))
-        filtered = draft.fill_markers() or [draft.filter_outer_block()]
-        draft.drop_monthly_limits(filtered)
+        flow = Flow(draft.sql)
+        filtered = put_filter(draft, flow)
+        drop_monthly_limits(draft, flow, filtered)
         draft.check_columns(MONTHLY_COLUMNS)
     return MonthlyTemplate(name, draft.binds, draft.text())
 
 
 def parse_yearly_template(text: str, name: str) -> YearlyTemplate:
-    """Return the yearly template with its row limits taken out.
+    """Return the yearly template with its row limits taken out and its usage selected.
 
-    Without a usage column its rows must come in order: where that order names ``PRESENT_WATER_USG``, it is selected
-    too, so that our own rule ranks and nothing but usage above 0 enters; any other falling order gets NULLS LAST,
-    since Oracle puts nulls first.
+    Where it does not select the usage but is ordered by it, itself or the query that its customers come from, the
+    usage is selected too: so our own rule ranks, and nothing but usage above 0 enters.
 
-    :raises ConfigError: if a needed column is missing, a bind is not ours, there is neither usage nor order, or a row
+    :raises ConfigError: if a needed column is missing, a bind is not ours, nothing says what the usage is, or a row
         limit cannot be taken out.
     """
     draft = Draft(text, name)
     with draft.errors():
         draft.check_binds(needed=(DEBT_YM, ORG_OWNER_ID))
-        draft.drop_yearly_limits()
-        draft.check_columns(YEARLY_COLUMNS)
-        is_ordered, is_ordered_by_usage = draft.complete_order()
-    return YearlyTemplate(name, draft.binds, draft.text(), is_ordered, is_ordered_by_usage)
+        flow = Flow(draft.sql)
+        drop_yearly_limits(draft, flow)
+        draft.check_columns((CUST_CODE,))
+        is_ordered_by_usage = complete_usage(draft, flow.lineage)
+    return YearlyTemplate(name, draft.binds, draft.text(), is_ordered_by_usage)
 
 
 def _load(path: Path, parse: Callable[[str, str], Template]) -> Template:

@@ -9,24 +9,9 @@ import pytest
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.source.draft import MARKER
 from include.bigmeter.source.template import load_monthly_template, parse_monthly_template
+from tests.unit.source.rewriting import COLUMNS, FILTER, refused, rewritten
 
-COLUMNS = "trn.CUST_CODE, trn.PRESENT_WATER_USG"
-FILTER = "trn.CUST_CODE IN (:C0, :C1)"
 PRODUCTION_STYLE = Path(__file__).parent / "templates" / "thai-labels.sql"
-
-
-def rewritten(text: str) -> str:
-    """Return a template for two customers, with runs of blanks made one."""
-    return " ".join(parse_monthly_template(text, "details.sql").statement(2).split())
-
-
-def refused(text: str) -> str:
-    with pytest.raises(ConfigError) as caught:
-        parse_monthly_template(text, "details.sql")
-    message = str(caught.value)
-    assert message.startswith("details.sql: ")
-    assert "\n" not in message
-    return message
 
 
 # -- the place of the filter -------------------------------------------------------------------------------------------
@@ -118,14 +103,6 @@ def test_a_marker_in_a_string_a_quoted_name_or_another_comment_is_none(decoy: st
 )
 def test_a_marker_that_follows_no_condition_is_refused(text: str) -> None:
     assert f"line 1: {MARKER} has to follow a condition of a WHERE clause" in refused(text)
-
-
-@pytest.mark.parametrize(
-    "condition",
-    [f"a = :DEBT_YM OR b = 2 {MARKER}", f"(a = :DEBT_YM OR b = 2 {MARKER})", f"a = :DEBT_YM {MARKER} OR b = 1"],
-)
-def test_a_marker_beside_an_or_is_refused(condition: str) -> None:
-    assert "stands beside an OR" in refused(f"SELECT {COLUMNS} FROM t trn WHERE {condition}")
 
 
 @pytest.mark.parametrize(
@@ -523,6 +500,7 @@ def test_what_a_star_holds_is_left_to_oracle() -> None:
         ("SELECT a, FROM t WHERE a = :DEBT_YM", "an item of the SELECT list is empty"),
         ("SELECT :DEBT_YM AS cust_code, 1 AS present_water_usg", "has no FROM clause"),
         (f"SELECT {COLUMNS} FROM t trn WHERE", ":DEBT_YM is not used"),
+        (f"SELECT {COLUMNS} FROM t trn, PWACIS.", ":DEBT_YM is not used"),
         (f"SELECT {COLUMNS}, :DEBT_YM x FROM t trn WHERE", "the outer WHERE has no condition"),
         (
             f"SELECT {COLUMNS} FROM t trn WHERE a = :DEBT_YM MODEL DIMENSION BY (a) MEASURES (b) RULES ()",
@@ -578,22 +556,3 @@ def test_a_template_of_production_runs_as_it_is() -> None:
     expected = expected.replace("fetch  next 200 rows only;", "     ").rstrip("/\r\n")
     assert text == expected.rstrip()
     assert source.count("200") == 2
-
-
-RANK = "ROW_NUMBER() OVER ({}ORDER BY trn.PRESENT_WATER_USG DESC) AS rn"
-RANKED = f"(SELECT {COLUMNS}, {RANK} FROM t trn WHERE YM = :DEBT_YM"
-
-
-def test_a_limit_by_rank_over_all_rows_would_hide_customers() -> None:
-    for text in (
-        f"SELECT * FROM {RANKED.format('')} {MARKER}) WHERE rn <= 190",
-        f"WITH top AS {RANKED.format('')} {MARKER}) SELECT top.* FROM top WHERE top.RN < 191",
-    ):
-        assert "line 1: a condition on" in refused(text)
-        assert "a rank over all rows, would hide customers" in refused(text)
-
-
-def test_a_rank_within_each_customer_and_a_rank_that_is_only_shown_are_kept() -> None:
-    within = RANKED.format("PARTITION BY trn.CUST_CODE ")
-    assert "rn = 1" in rewritten(f"SELECT * FROM {within} {MARKER}) WHERE rn = 1")
-    assert FILTER in rewritten(f"SELECT * FROM {RANKED.format('')} {MARKER})")

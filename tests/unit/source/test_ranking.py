@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from include.bigmeter.source.ranking import Values, precedence, rank_as_ordered, rank_by_usage
+from include.bigmeter.source.ranking import Values, precedence, rank_by_usage
 
 
 def a_row(code: str, usage: object = 1, **values: Any) -> Values:
@@ -91,14 +91,6 @@ def test_a_large_branch_in_no_order_is_ranked_as_if_all_were_kept() -> None:
 def test_usages_that_differ_in_their_last_of_38_digits_are_told_apart() -> None:
     small, large = "12345678901234567890123456789012345677", "12345678901234567890123456789012345678"
     assert codes(rank_by_usage([a_row("a", small), a_row("b", large)], 1, is_ordered=False)[0]) == ["b"]
-
-
-def test_rows_without_usage_are_taken_in_their_own_order() -> None:
-    rows = Counting([a_row(code, None) for code in ("c", "a", "c", "b", "d", "e")])
-    members, duplicates = rank_as_ordered(rows, 3)
-    assert codes(members) == ["c", "a", "b"]
-    assert duplicates == 1
-    assert rows.read == 5
 
 
 @pytest.mark.parametrize(
