@@ -50,6 +50,8 @@ def play(scene: Play) -> None:
         _a_bad_night,
         _the_repair,
         _a_month_that_is_accepted,
+        _a_code_that_nobody_has_classified,
+        _a_cohort_that_shrinks,
         _a_check_that_is_red,
         _servers_that_do_not_answer,
         _a_task_that_dies,
@@ -87,6 +89,10 @@ def _months_that_were_never_loaded(scene: Play) -> None:
     scene.stage.expect("months were never loaded", str(said[0]), "not loaded for any branch")
     scene.pages.show_log(FRESHNESS, run.run_id, "find_overdue", "not loaded for any branch")
     scene.pages.take_picture("overdue", height=640)
+    status, printed = scene.stage.ask_the_command_line("check", "--freshness")
+    if status != 1:
+        raise SceneError(f"check --freshness ended with {status}: {printed}")
+    scene.stage.expect("check --freshness, which ends with 1", printed.splitlines()[0], "not loaded for any branch")
 
 
 def _a_backfill(scene: Play) -> None:
@@ -211,6 +217,31 @@ def _a_month_that_is_accepted(scene: Play) -> None:
     accepted = stage.run(MONTHLY, {**form, "accept_incomplete": True})
     (report,) = stage.summary(accepted)["reports"]
     stage.expect("the same, accepted", report["loaded"]["1245"]["warnings"][0], "; accepted")
+    stage.return_bills()
+
+
+def _a_code_that_nobody_has_classified(scene: Play) -> None:
+    """Oracle fails in a way that nobody has foreseen; marking the branch as a success does not help."""
+    stage = scene.stage
+    form = {"ym": scene.months[-4], "branches": ["1064"]}
+    with stage.broken("ora=4030@execute,bind=1064"):
+        run = stage.run(MONTHLY, form)
+    (report,) = stage.summary(run)["reports"]
+    stage.expect("a code that nobody has classified", report["failed"]["1064"], "Oracle failed with ORA-04030")
+    stage.api.mark_task(MONTHLY, run.run_id, "sync_branch", 0, "success")
+    wait_until(lambda: stage.api.run(MONTHLY, run.run_id).state not in FINISHED, 60, "the run to go on", 0.2)
+    (report,) = stage.summary(stage.finished(MONTHLY, run.run_id))["reports"]
+    stage.expect("a branch that somebody marked as a success", report["failed"]["1064"], "marked as a success by hand")
+
+
+def _a_cohort_that_shrinks(scene: Play) -> None:
+    """A yearly run finds far fewer customers than the cohort that is stored."""
+    stage = scene.stage
+    october = october_of(fiscal_year_of(scene.months[0]))
+    stage.withdraw_bills("1064", october)
+    run = stage.run(YEARLY, {"debt_ym": october, "branches": ["1064"], "history_months": 0})
+    report, *_ = stage.summary(run, YEARLY)["reports"]
+    stage.expect("an October whose bills were withdrawn", report["failed"]["1064"], "of the 200 that are stored")
     stage.return_bills()
 
 

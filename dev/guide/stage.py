@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ import httpx
 import psycopg
 
 from dev.oracle_standin.control import StandinControl
-from dev.stack.airflow import ADMIN, EXAMPLES, bundle_settings
+from dev.stack.airflow import ADMIN, EXAMPLES, REPOSITORY, bundle_settings, own_environment
 from dev.stack.local import LocalStack, StackOptions, running_stack
 from dev.stack.processes import StackError, free_ports, wait_until
 from dev.stack.rest import FINISHED, AirflowApi, Json, Run
@@ -93,9 +95,9 @@ class Stage:
         # By the plan: Airflow stores the name that its lists show only when a task has ended for good.
         return [str(job["branch_code"]) for job in self.api.xcom(dag_id, run_id, "check")]
 
-    def summary(self, run: Run) -> Json:
-        """Return what a monthly run's summary leaves for machines."""
-        return self.api.xcom(MONTHLY, run.run_id, "summary")
+    def summary(self, run: Run, dag_id: str = MONTHLY) -> Json:
+        """Return what a run's summary leaves for machines."""
+        return self.api.xcom(dag_id, run.run_id, "summary")
 
     def expect(self, how: str, said: str, words: str) -> None:
         """Record what the system said, after making sure that it is what the guide explains.
@@ -155,6 +157,14 @@ class Stage:
     def return_bills(self) -> None:
         """Take back what ``withdraw_bills`` did."""
         self.control.run("UPDATE PWACIS.TB_TR_DEBT_TRN SET CANCELFLAG = NULL WHERE CANCELFLAG = 'W'")
+
+    def ask_the_command_line(self, *words: str) -> tuple[int, str]:
+        """Run the command line as a monitor does, without Airflow; return its exit status and what it printed."""
+        settings = {"POSTGRES_DSN": self.stack.data_dsn, "BRANCHES": ",".join(BRANCHES)}
+        command = [sys.executable, "-m", "include.bigmeter", *words]
+        environment = own_environment() | settings
+        done = subprocess.run(command, env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
 
     def loaded_months(self) -> list[str]:
         """Return the months that the monthly DAG has loaded, by the ledger."""

@@ -257,10 +257,14 @@ class AirflowApi:
         return sorted(found, key=lambda one: one.number)
 
     def log(self, dag_id: str, run_id: str, task: TaskInstance) -> str:
-        """Return the log of the last attempt of a task, a line an event, each a JSON object."""
+        """Return the log of the last attempt of a task, a line an event."""
+        return "\n".join(str(event) for event in self.log_events(dag_id, run_id, task))
+
+    def log_events(self, dag_id: str, run_id: str, task: TaskInstance) -> list[Json]:
+        """Return the events in the log of the last attempt of a task, each with its fields."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task.task_id}/logs/{task.try_number}"
         answer = self._ask("GET", path, params={"map_index": task.map_index, "full_content": True})
-        return "\n".join(str(event) for event in answer["content"])
+        return list(answer["content"])
 
     def add_connection(self, connection_id: str, fields: Mapping[str, Any]) -> None:
         """Store a connection; ``extra`` is JSON."""

@@ -24,6 +24,11 @@ CONSUMER = "example_bigmeter_consumer"
 TASK_TIMEOUT_S = 40
 COHORT_SIZE = 200
 BACKFILL_TIMEOUT_S = 900
+_OF_AIRFLOW = {
+    *("timestamp", "event", "level", "logger", "filename", "lineno", "loc", "error_detail"),
+    *("dag_id", "run_id", "task_id", "map_index", "try_number", "ti_id"),
+}
+"""What Airflow itself puts into each event of a task's log."""
 NOTICE_TIMEOUT_S = 120
 
 
@@ -95,6 +100,17 @@ class Flow:
     def summary(self, run: Run, dag_id: str = MONTHLY) -> Json:
         """Return what the run's summary leaves for machines."""
         return self.api.xcom(dag_id, run.run_id, "summary")
+
+    def events(self, run: Run, task_id: str, branch_code: str, level: str, field: str) -> list[Json]:
+        """Return the fields of the events in a branch's log that are of a level and have a field."""
+        (task,) = [
+            one
+            for one in self.api.task_instances(MONTHLY, run.run_id)
+            if one.task_id == task_id and str(one.name).startswith(branch_code)
+        ]
+        events = self.api.log_events(MONTHLY, run.run_id, task)
+        own = [event for event in events if event.get("level") == level and field in event]
+        return [{name: value for name, value in event.items() if name not in _OF_AIRFLOW} for event in own]
 
     def query(self, text: str, *binds: object) -> list[tuple[Any, ...]]:
         """Return the rows of a query to the product's database."""

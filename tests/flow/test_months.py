@@ -30,6 +30,8 @@ def test_a_backfill_from_january_to_september_loads_these_nine_months(flow: Flow
     assert [run.state for run in runs] == ["success"] * 9
     expected = {(branch, month) for branch in BRANCHES for month in JANUARY_TO_SEPTEMBER}
     assert flow.months_in(JANUARY_TO_SEPTEMBER) == expected
+    loads = "SELECT branch_code, year_month FROM bm_sync_runs WHERE status = 'success' AND run_id = ANY (%s)"
+    assert sorted(flow.query(loads, [run.run_id for run in runs])) == sorted(expected)
     counts = flow.query(
         "SELECT l.branch_code, l.year_month, l.reported, l.zero, l.missing, l.fiscal_year, count(c.cust_code)"
         " FROM bm_loaded_months AS l JOIN bm_custcode_init AS c USING (fiscal_year, branch_code)"
@@ -67,6 +69,14 @@ def test_a_branch_that_fails_at_night_leaves_the_others_loaded_and_one_click_rep
     assert flow.query(
         "SELECT branch_code, error_category FROM bm_sync_runs WHERE run_id = %s AND status = 'error'", run.run_id
     ) == [("1061", "refused")]
+
+    assert flow.events(run, "sync_branch", "1061", "error", "category") == [
+        {"category": "refused", "branch_code": "1061", "kind": "monthly", "ym": "202411", "fiscal_year": 2025}
+    ]
+    (told,) = flow.events(run, "sync_branch", "1060", "info", "reported")
+    loaded = {"branch_code": "1060", "kind": "monthly", "ym": "202411", "fiscal_year": 2025, **report["loaded"]["1060"]}
+    assert told.items() >= {name: loaded[name] for name in told}.items()
+    assert {"reported", "zero", "missing", "inserted", "oracle_seconds", "round_trips", "seconds"} <= told.keys()
 
     flow.control.clear_faults()
     others = "SELECT id FROM bm_sync_runs WHERE run_id = %s AND branch_code <> '1061'"
