@@ -196,6 +196,7 @@ def test_a_failed_check_is_one_failure_and_the_summary_says_why(branches: Branch
         ({"ym": "2025-13"}, {}, r"^ym: '2025-13' is not a month"),
         ({"branches": ["9999"]}, {}, r"^branches: 9999 not in the list"),
         ({}, {"BATCH_SIZE": "0"}, r"^BATCH_SIZE: '0' is not a whole number"),
+        ({}, {"BRANCHES": "106"}, r"^BRANCHES: '106' is not a branch code; write 4 digits"),
     ],
 )
 def test_bad_input_fails_in_the_check_with_one_line_that_names_it(

@@ -17,7 +17,7 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 import pytest
 
-from dev.stack.airflow import ADMIN, REPOSITORY
+from dev.stack.airflow import ADMIN, REPOSITORY, own_environment
 from dev.stack.local import LOADER
 from dev.stack.postgres import EmbeddedPostgres, Role, secret
 from dev.stack.processes import wait_until
@@ -89,6 +89,35 @@ def test_the_demo_loads_and_leaves_no_process_behind(demo_directory: Path) -> No
     assert usage > 0
     assert outcomes(output) == {(YEARLY, "success"), (MONTHLY, "success")}
     assert left_processes(demo_directory) == []
+
+
+def test_while_airflow_is_down_the_command_line_says_what_is_in_and_what_is_not(demo_directory: Path) -> None:
+    """A scheduler that is down cannot say so: a monitor asks the ledger itself."""
+
+    def ask(dsn: str, branches: str) -> tuple[int, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "include.bigmeter", "check", "--freshness"],
+            check=False,
+            cwd=REPOSITORY,
+            env=own_environment() | {"POSTGRES_DSN": dsn, "BRANCHES": branches},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    loader = Role(name=LOADER, password=secret(demo_directory / "bigmeter.password"), database="bigmeter")
+    with EmbeddedPostgres(demo_directory / "postgres") as postgres:
+        dsn = postgres.dsn_of(loader)
+        status, told = ask(dsn, "1060,1245")
+        assert (status, told.count("\n")) == (0, 1)
+        assert told.startswith("every month up to 20")
+        status, told = ask(dsn, "1060,1061,1245")
+        assert status == 1
+        assert re.search(
+            r"^20\d\d-\d\d: not loaded for 1 of 3 branches \(1061\); run bigmeter_monthly_sync", told, re.M
+        )
+    assert ask(dsn, "1060,1245")[0] == 3
 
 
 def test_a_second_demo_changes_nothing_says_so_and_ends_with_ctrl_c(demo_directory: Path) -> None:
