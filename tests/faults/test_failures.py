@@ -172,6 +172,16 @@ def assert_only_told(failure: Failure, work: Work, category: str) -> None:
     assert failure.message.startswith(f"{work.subject}: ")
     assert "\n" not in failure.message
     assert failure.message in failure.said
+    assert is_tried_again(failure.error) == (category == "unavailable")
+
+
+def is_tried_again(error: BaseException) -> bool:
+    """Say what the policy of the mapped tasks makes of an error as it really is."""
+    from airflow.sdk import RetryAction
+
+    from include.bigmeter.tasks.retries import RetryByCause
+
+    return RetryByCause().evaluate(error, try_number=1, max_tries=3).action is RetryAction.RETRY
 
 
 # After a reset the driver leaves its socket to the garbage collector.
