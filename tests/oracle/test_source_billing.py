@@ -23,8 +23,8 @@ from dev.oracle_standin.server import StandinServer, running_server
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.periods import Ym, october_of, to_debt_ym
 from include.bigmeter.records import MEMBER_COLUMNS, READING_COLUMNS, CohortRead, MonthRead
-from include.bigmeter.source.draft import MARKER
 from include.bigmeter.source.reader import check_templates, read_cohort, read_month
+from include.bigmeter.source.rewriting.draft import MARKER
 from include.bigmeter.source.template import (
     MonthlyTemplate,
     YearlyTemplate,

@@ -22,9 +22,9 @@ from include.bigmeter.records import (
     MonthRead,
 )
 from include.bigmeter.source.columns import CUST_CODE, USAGE, is_number, locate_columns
-from include.bigmeter.source.draft import DEBT_YM, ORG_OWNER_ID
 from include.bigmeter.source.failures import error_codes, source_errors
 from include.bigmeter.source.ranking import Values, precedence, rank_by_usage
+from include.bigmeter.source.rewriting.draft import DEBT_YM, ORG_OWNER_ID
 from include.bigmeter.source.rows import RowParser
 from include.bigmeter.source.snapshot import Snapshot, milliseconds, read_only_snapshot
 from include.bigmeter.source.template import (

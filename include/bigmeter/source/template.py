@@ -15,11 +15,11 @@ from typing import TypeVar
 
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.source.columns import CUST_CODE, USAGE
-from include.bigmeter.source.customer_filter import put_filter
-from include.bigmeter.source.draft import CODES, DEBT_YM, ORG_OWNER_ID, Draft
-from include.bigmeter.source.flow import Flow
-from include.bigmeter.source.limits import drop_monthly_limits, drop_yearly_limits
-from include.bigmeter.source.usage_order import complete_usage
+from include.bigmeter.source.rewriting.customer_filter import put_filter
+from include.bigmeter.source.rewriting.draft import CODES, DEBT_YM, ORG_OWNER_ID, Draft
+from include.bigmeter.source.rewriting.flow import Flow
+from include.bigmeter.source.rewriting.limits import drop_monthly_limits, drop_yearly_limits
+from include.bigmeter.source.rewriting.usage_order import complete_usage
 
 MAX_BATCH_SIZE = 1000  # ORA-01795: an IN list has at most 1,000 members
 MONTHLY_COLUMNS = (CUST_CODE, USAGE)

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.lexer import Kind, split_tokens
+from include.bigmeter.source.rewriting.lexer import Kind, split_tokens
 
 HARD_TEXTS = [
     "",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from include.bigmeter.source.draft import MARKER
+from include.bigmeter.source.rewriting.draft import MARKER
 from tests.unit.source.rewriting import COLUMNS, FILTER, refused, rewritten
 
 BILLS = f"SELECT {COLUMNS} FROM t trn"

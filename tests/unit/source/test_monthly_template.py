@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.draft import MARKER
+from include.bigmeter.source.rewriting.draft import MARKER
 from include.bigmeter.source.template import load_monthly_template, parse_monthly_template
 from tests.unit.source.rewriting import COLUMNS, FILTER, refused, rewritten
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.draft import MARKER
+from include.bigmeter.source.rewriting.draft import MARKER
 from include.bigmeter.source.template import parse_yearly_template
 from tests.unit.source.rewriting import COLUMNS, FILTER, refused, rewritten
 

@@ -9,9 +9,9 @@ import pytest
 
 from include.bigmeter.records import MEMBER_COLUMNS, READING_COLUMNS
 from include.bigmeter.source.columns import column_name
-from include.bigmeter.source.draft import MARKER
-from include.bigmeter.source.lexer import Kind, split_tokens
-from include.bigmeter.source.statement import Statement
+from include.bigmeter.source.rewriting.draft import MARKER
+from include.bigmeter.source.rewriting.lexer import Kind, split_tokens
+from include.bigmeter.source.rewriting.statement import Statement
 from include.bigmeter.source.template import load_monthly_template, load_yearly_template
 
 SQLS = Path(__file__).parents[3] / "sqls"

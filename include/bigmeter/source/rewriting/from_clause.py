@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from include.bigmeter.source.blocks import Block, JoinCondition, Query, TableSource
-from include.bigmeter.source.spans import Span, TokenSpans
+from include.bigmeter.source.rewriting.blocks import Block, JoinCondition, Query, TableSource
+from include.bigmeter.source.rewriting.spans import Span, TokenSpans
 
 # fmt: off
 NO_ALIAS = (

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.blocks import Block, Query, Role, RowLimit, SelectItem
-from include.bigmeter.source.from_clause import NO_ALIAS, read_from_clause
-from include.bigmeter.source.lexer import Kind, Token
-from include.bigmeter.source.spans import Span, TokenSpans
+from include.bigmeter.source.rewriting.blocks import Block, Query, Role, RowLimit, SelectItem
+from include.bigmeter.source.rewriting.from_clause import NO_ALIAS, read_from_clause
+from include.bigmeter.source.rewriting.lexer import Kind, Token
+from include.bigmeter.source.rewriting.spans import Span, TokenSpans
 
 _SET_OPERATORS = ("UNION", "MINUS", "INTERSECT", "EXCEPT")
 _CLAUSES_AFTER_FROM = ("WHERE", "START", "CONNECT", "GROUP", "HAVING", "MODEL", "WINDOW", "QUALIFY")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
 
-from include.bigmeter.source.blocks import Block, Query, Role, TableSource
-from include.bigmeter.source.lineage import Lineage, names_customer
-from include.bigmeter.source.spans import Reference, Span
-from include.bigmeter.source.statement import Statement
+from include.bigmeter.source.rewriting.blocks import Block, Query, Role, TableSource
+from include.bigmeter.source.rewriting.lineage import Lineage, names_customer
+from include.bigmeter.source.rewriting.spans import Reference, Span
+from include.bigmeter.source.rewriting.statement import Statement
 
 
 class Need(IntEnum):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from include.bigmeter.source.blocks import Block
-from include.bigmeter.source.lineage import Lineage
-from include.bigmeter.source.spans import Reference, Span
-from include.bigmeter.source.statement import Statement
+from include.bigmeter.source.rewriting.blocks import Block
+from include.bigmeter.source.rewriting.lineage import Lineage
+from include.bigmeter.source.rewriting.spans import Reference, Span
+from include.bigmeter.source.rewriting.statement import Statement
 
 _RANKS = ("ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE")
 _RUNNING = ("COUNT", "SUM")  # with an ORDER BY in their window they count the rows so far

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.blocks import Block, Query, Role, SelectItem
 from include.bigmeter.source.columns import CUST_CODE, column_name
-from include.bigmeter.source.coverage import check_coverage
-from include.bigmeter.source.draft import CODES, MARKER, Draft
-from include.bigmeter.source.flow import Flow
-from include.bigmeter.source.lexer import Token
-from include.bigmeter.source.spans import Span
-from include.bigmeter.source.statement import Statement
+from include.bigmeter.source.rewriting.blocks import Block, Query, Role, SelectItem
+from include.bigmeter.source.rewriting.coverage import check_coverage
+from include.bigmeter.source.rewriting.draft import CODES, MARKER, Draft
+from include.bigmeter.source.rewriting.flow import Flow
+from include.bigmeter.source.rewriting.lexer import Token
+from include.bigmeter.source.rewriting.spans import Span
+from include.bigmeter.source.rewriting.statement import Statement
 
 _BILLS = "TRN"
 _BILLS_CODE = "trn.CUST_CODE"

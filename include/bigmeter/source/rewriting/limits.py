@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.blocks import Block, Query, Role
-from include.bigmeter.source.draft import MARKER, Draft
-from include.bigmeter.source.flow import Flow, Need
-from include.bigmeter.source.ranks import Mention, Rank, Ranks
+from include.bigmeter.source.rewriting.blocks import Block, Query, Role
+from include.bigmeter.source.rewriting.draft import MARKER, Draft
+from include.bigmeter.source.rewriting.flow import Flow, Need
+from include.bigmeter.source.rewriting.ranks import Mention, Rank, Ranks
 
 
 def drop_monthly_limits(draft: Draft, flow: Flow, filtered: Sequence[Block]) -> None:

@@ -1,7 +1,7 @@
 """The query blocks of a statement: which SELECT stands in which, what it reads from, and where its clauses are.
 
-All places are those of :mod:`include.bigmeter.source.spans`; the blocks are found in
-:mod:`include.bigmeter.source.statement`.
+All places are those of :mod:`include.bigmeter.source.rewriting.spans`; the blocks are found in
+:mod:`include.bigmeter.source.rewriting.statement`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from include.bigmeter.source.spans import Span
+from include.bigmeter.source.rewriting.spans import Span
 
 
 class Role(Enum):

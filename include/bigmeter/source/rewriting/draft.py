@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from include.bigmeter.errors import ConfigError
 from include.bigmeter.source.columns import check_labels
-from include.bigmeter.source.lexer import Kind, Token, split_tokens
-from include.bigmeter.source.spans import Span
-from include.bigmeter.source.statement import Statement
+from include.bigmeter.source.rewriting.lexer import Kind, Token, split_tokens
+from include.bigmeter.source.rewriting.spans import Span
+from include.bigmeter.source.rewriting.statement import Statement
 
 MARKER = "/*__CUSTCODE_FILTER__*/"
 ORG_OWNER_ID = "ORG_OWNER_ID"

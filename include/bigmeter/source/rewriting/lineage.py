@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from include.bigmeter.source.blocks import Block, Query, SelectItem, TableSource
 from include.bigmeter.source.columns import CUST_CODE, column_name
-from include.bigmeter.source.spans import Span
-from include.bigmeter.source.statement import Statement
+from include.bigmeter.source.rewriting.blocks import Block, Query, SelectItem, TableSource
+from include.bigmeter.source.rewriting.spans import Span
+from include.bigmeter.source.rewriting.statement import Statement
 
 CUSTOMER_ID = "CUST_ID"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.blocks import Block, Query, SelectItem, TableSource
 from include.bigmeter.source.columns import CUST_CODE, USAGE, column_name
-from include.bigmeter.source.draft import Draft
-from include.bigmeter.source.lexer import Kind
-from include.bigmeter.source.lineage import Lineage, Output
-from include.bigmeter.source.spans import Span
+from include.bigmeter.source.rewriting.blocks import Block, Query, SelectItem, TableSource
+from include.bigmeter.source.rewriting.draft import Draft
+from include.bigmeter.source.rewriting.lexer import Kind
+from include.bigmeter.source.rewriting.lineage import Lineage, Output
+from include.bigmeter.source.rewriting.spans import Span
 
 _USAGE_COLUMN = "PRESENT_WATER_USG"
 _KEEPS_ORDER = ("SUM", "MAX", "NVL", "COALESCE")

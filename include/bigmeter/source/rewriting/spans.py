@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.lexer import Token
+from include.bigmeter.source.rewriting.lexer import Token
 
 Span = tuple[int, int]
 

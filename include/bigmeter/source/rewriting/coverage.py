@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from include.bigmeter.errors import ConfigError
-from include.bigmeter.source.blocks import Block, Query, Role
-from include.bigmeter.source.draft import MARKER
-from include.bigmeter.source.flow import Flow
-from include.bigmeter.source.spans import Span
-from include.bigmeter.source.statement import Statement
+from include.bigmeter.source.rewriting.blocks import Block, Query, Role
+from include.bigmeter.source.rewriting.draft import MARKER
+from include.bigmeter.source.rewriting.flow import Flow
+from include.bigmeter.source.rewriting.spans import Span
+from include.bigmeter.source.rewriting.statement import Statement
 
 
 def check_coverage(sql: Statement, flow: Flow, filtered: Sequence[Block], line: int) -> None:
