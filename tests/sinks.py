@@ -7,7 +7,8 @@ import json
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
@@ -24,16 +25,11 @@ Figures = dict[Key, float]
 _STATSD_LINE = re.compile(r"(?P<name>[^,:]+)(?P<tags>(?:,[^=,:]+=[^,:]+)*):(?P<value>[^|]+)\|(?P<kind>c|g|ms)")
 
 
-class HttpSink:
-    """A web service that takes what is posted, or never answers."""
+class _Service:
+    """What runs in a thread of its own as long as a test needs it."""
 
-    def __init__(self, *, is_hanging: bool = False) -> None:
-        self.asked = threading.Event()
-        self.requests = 0
-        self._closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(is_hanging))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._thread = threading.Thread(target=work)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -42,10 +38,28 @@ class HttpSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._stop()
+        self._thread.join()
+
+    def _stop(self) -> None:
+        raise NotImplementedError
+
+
+class HttpSink(_Service):
+    """A web service that takes what is posted, or never answers."""
+
+    def __init__(self, *, is_hanging: bool = False) -> None:
+        self.asked = threading.Event()
+        self.requests = 0
+        self._closing = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler(is_hanging))
+        self._server.daemon_threads = True
+        super().__init__(partial(self._server.serve_forever, poll_interval=0.05))
+
+    def _stop(self) -> None:
         self._closing.set()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
 
     @property
     def port(self) -> int:
@@ -144,7 +158,7 @@ def _points(request: ExportMetricsServiceRequest) -> Iterator[tuple[Key, int, fl
                         yield (metric.name, tags), start, float(getattr(point, point.WhichOneof("value")))
 
 
-class StatsdSink:
+class StatsdSink(_Service):
     """A StatsD server: takes Airflow's lines with their tags, by UDP."""
 
     def __init__(self) -> None:
@@ -152,20 +166,12 @@ class StatsdSink:
         self._lock = threading.Lock()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._take)
         self._is_closing = False
+        super().__init__(self._take)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def _stop(self) -> None:
         self._is_closing = True
         self._socket.sendto(b"", self._socket.getsockname())
-        self._thread.join()
-        self._socket.close()
 
     @property
     def port(self) -> int:
@@ -178,14 +184,18 @@ class StatsdSink:
             return {key: value for key, value in self._figures.items() if key[0].startswith(prefix)}
 
     def _take(self) -> None:
-        while not self._is_closing:
-            for line in self._socket.recv(65535).decode().splitlines():
-                if match := _STATSD_LINE.fullmatch(line):
-                    tags = [tag.partition("=") for tag in match["tags"].split(",") if tag]
-                    key = match["name"], frozenset((name, value) for name, _, value in tags)
-                    with self._lock:
-                        before = 0.0 if match["kind"] == "g" else self._figures.get(key, 0.0)
-                        self._figures[key] = before + float(match["value"])
+        with self._socket:
+            while not self._is_closing:
+                for line in self._socket.recv(65535).decode().splitlines():
+                    if match := _STATSD_LINE.fullmatch(line):
+                        self._keep(match)
+
+    def _keep(self, line: re.Match[str]) -> None:
+        tags = [tag.partition("=") for tag in line["tags"].split(",") if tag]
+        key = line["name"], frozenset((name, value) for name, _, value in tags)
+        with self._lock:
+            before = 0.0 if line["kind"] == "g" else self._figures.get(key, 0.0)
+            self._figures[key] = before + float(line["value"])
 
 
 def connection_to(url: str) -> Json:
