@@ -87,14 +87,19 @@ def _listens(address: tuple[str, int]) -> bool:
 
 
 def _await_broker(url: str, wait_s: float) -> None:
-    parts = urlsplit(url)
-    host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    if not host or not port:
-        raise Disagreement("BROKER_URL is no address of a broker; write redis://:password@host:6379/0")
+    no_address = "BROKER_URL is no address of a broker; write redis://:password@host:6379/0, percent-encoded"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:  # its text quotes the password, if that holds a slash
+        raise Disagreement(no_address) from None
+    is_redis = parts.scheme in {"redis", "rediss"}
+    if not host or not port or (is_redis and not parts.path.strip("/").isdecimal()):
+        raise Disagreement(no_address)
     end = time.monotonic() + wait_s
     while True:
         try:
-            if parts.scheme in {"redis", "rediss"}:
+            if is_redis:
                 redis.Redis.from_url(
                     url, socket_timeout=_PROBE_TIMEOUT_S, socket_connect_timeout=_PROBE_TIMEOUT_S
                 ).ping()

@@ -7,8 +7,8 @@ answer is 503 without a figure. Prometheus then sets ``up`` to 0 and ends every 
 rather than an old figure, and a query over a range finds each only at the times at which it was so. ``/healthy`` asks
 nobody.
 
-All figures come from the ledger, so a restart of anything loses none. ``kind`` is monthly or yearly; history for a new
-cohort is monthly.
+All figures come from the ledger, so a restart of anything loses none. ``kind`` is monthly, yearly, or history: the
+months before, for a new cohort.
 
 ===========================================================  ===========================================================
 ``bigmeter_overdue_branches{month}``                         branches that a due month is not loaded for; 0 for the last
@@ -72,7 +72,7 @@ from include.bigmeter.sync.freshness import Freshness, OverdueCohort, read_fresh
 DSN_SETTING = "REPORTS_DSN"
 _SERVER_LIMITS = "-c statement_timeout=15000 -c default_transaction_read_only=on"
 _CONNECT_TIMEOUT_S = 5
-_KINDS: tuple[Kind, ...] = ("monthly", "yearly")
+_KINDS: tuple[Kind, ...] = ("monthly", "history", "yearly")
 
 Clock = Callable[[], datetime]
 

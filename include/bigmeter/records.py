@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from decimal import MAX_PREC, Context, Decimal
+from typing import Literal
 
 from include.bigmeter.periods import Ym
+
+MonthKind = Literal["monthly", "history"]
+"""Why a month is loaded: for its own sake, or as history for a new cohort."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

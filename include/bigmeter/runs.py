@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from include.bigmeter import schedule
 from include.bigmeter.errors import ConfigError
@@ -19,8 +20,6 @@ from include.bigmeter.periods import (
     ym_of_date,
 )
 from include.bigmeter.settings import ScheduleSettings
-
-_DATED_BY_AIRFLOW = {"scheduled", "backfill"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,22 +62,20 @@ def resolve_month(
     :param ym: the form's month, in either era; None takes the run's own: the month before the one in which its data
         interval ends, for a run without one the month of the latest tick that is due.
     :param cohort_fiscal_year: the fiscal year whose cohort is followed, in either era; None takes the month's own.
-    :raises ConfigError: for a month that is none or in the future, for ``ym`` in a backfill, and for a manual run
-        dated on a tick, which would load the month before the one that lists show for that date. Refused, it still
-        holds that date's slot: a backfill makes no run for it, and the scheduler passes over it, until it is deleted.
+    :raises ConfigError: for a month that is none or in the future, for ``ym`` in a backfill, and for a run that was
+        dated by hand on a tick, which would load the month before the one that lists show for that date. Refused, it
+        still holds that date's slot: a backfill makes no run for it, and the scheduler passes over it, until it is
+        deleted; one that reprocesses makes this run its own, with the dates that it has.
     """
     timezone = schedule.zone(schedule_settings.timezone)
     if ym is not None:
         _refuse_in_backfill(clock, "ym")
         month = parse_ym(ym, "ym")
     else:
-        if (
-            clock.run_type not in _DATED_BY_AIRFLOW
-            and clock.logical_date is not None
-            and schedule.is_tick(schedule_settings.cron_monthly, timezone, clock.logical_date)
-        ):
+        misdated = _tick_given_by_hand(schedule_settings.cron_monthly, timezone, clock)
+        if misdated is not None:
             raise ConfigError(
-                f"logical date {clock.logical_date.astimezone(timezone):%Y-%m-%d %H:%M} is the date of a scheduled run;"
+                f"logical date {misdated.astimezone(timezone):%Y-%m-%d %H:%M} is the date of a scheduled run;"
                 " delete this run, then give the month in ym, or use Backfill for that date"
             )
         tick = clock.interval_end or schedule.latest_tick(schedule_settings.cron_monthly, timezone, clock.run_after)
@@ -125,6 +122,17 @@ def refuse_frozen(request: CohortRequest, *, has_cohort: bool, is_recapture: boo
             f"debt_ym: the cohort of {request.fiscal_year} exists and {dashed(request.ym)} is no October;"
             " give the October, or tick recapture to replace the cohort"
         )
+
+
+def _tick_given_by_hand(cron: str, timezone: ZoneInfo, clock: RunClock) -> datetime | None:
+    """Return the date of a run that bears a tick and yet does not cover the interval that begins there.
+
+    By its dates and not by its type, which Airflow changes when a backfill reprocesses the run.
+    """
+    dated = clock.logical_date
+    if dated is None or not schedule.is_tick(cron, timezone, dated):
+        return None
+    return dated if clock.interval_end is None or clock.interval_end <= dated else None
 
 
 def _cohort_year(given: int) -> int:

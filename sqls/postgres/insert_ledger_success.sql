@@ -2,7 +2,7 @@
 --   the transaction began.
 -- Grain: returns one row: id.
 -- Binds:
---   kind: text, monthly or yearly
+--   kind: text, monthly, history or yearly
 --   branch_code: text, 4-digit BA code
 --   fiscal_year: integer, Gregorian, of the cohort
 --   year_month: text, Gregorian YYYYMM; NULL for yearly

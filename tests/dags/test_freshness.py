@@ -102,7 +102,7 @@ def test_what_is_overdue_is_red_and_listed_until_it_is_in_and_then_told_as_recov
     assert found["sentences"] == [
         "cohort 2026: not captured for 1 of 2 branches (1061); run bigmeter_yearly_init with debt_ym 202510",
         "2025-09: not loaded for any branch; run bigmeter_monthly_sync with ym 202509",
-        "2025-10: not loaded for 1 of 2 branches (1061); run bigmeter_monthly_sync with ym 202510",
+        "2025-10: not loaded for 1 of 2 branches (1061); run bigmeter_monthly_sync with ym 202510 and these branches",
     ]
     assert found["overdue"] == {"202509": ["1060", "1061"], "202510": ["1061"]}
     assert found["overdue_cohorts"] == {"2026": ["1061"]}

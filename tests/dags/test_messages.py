@@ -28,7 +28,10 @@ def a_summary(failed: Mapping[str, str] | None = None, **values: Any) -> dict[st
         "headings": {"reported": "reported"},
         "usage_m3": "12",
     }
-    failed_tasks = [f"sync_branch_{index}" for index, _ in enumerate(failed or {}, start=1)]
+    failed_tasks = [
+        {"task": f"sync_branch_{index}", "branch_code": code, "state": "failed"}
+        for index, code in enumerate(failed or {}, start=1)
+    ]
     told = {"sentence": "", "problem": None, "earlier": None, "failed_tasks": failed_tasks, "reports": [report]}
     return told | values
 
@@ -142,6 +145,18 @@ def test_a_branch_that_was_cleared_alone_is_no_longer_told_as_failed(sink: Messa
     assert "what had failed is done, but not what follows it" in message["message"]
     assert "clear the first orange square, or else summary, Downstream ticked" in message["message"]
     assert "1061" not in message["message"]
+
+
+def test_a_branch_that_was_cleared_alone_beside_another_that_still_fails_is_told_as_in(sink: MessageSink) -> None:
+    states = {"sync_branch_1": "success", "sync_branch_2": "failed", "publish": "upstream_failed", "summary": "failed"}
+    tell("failed", a_run(a_summary({"1061": REASON, "1063": "1063 2025-09: 3 of 200"}), states=states))
+    (message,) = sink.messages
+    assert message["message"].splitlines()[:4] == [
+        "- in since, cleared without Downstream: 1061",
+        "2025-09: ไม่สำเร็จ 1 / 3 สาขา (branches failed)",
+        "- 1063 น้ำพอง 2025-09: 3 of 200",
+        "2025-09: โหลดแล้ว 2 / 3 สาขา (branches loaded)",
+    ]
 
 
 def test_a_run_whose_words_cannot_be_read_is_told_all_the_same(sink: MessageSink) -> None:

@@ -9,7 +9,7 @@ import pytest
 BAD: dict[str, Any] = {
     "sentence": "2025-09: 1 of 3 branches failed: 1061",
     "problem": None,
-    "failed_tasks": ["sync_branch_1"],
+    "failed_tasks": [{"task": "sync_branch_1", "branch_code": "1061", "state": "failed"}],
     "reports": [{"failed": {"1061": "why"}}],
 }
 GOOD: dict[str, Any] = {
@@ -119,8 +119,16 @@ def test_a_branch_that_was_cleared_alone_is_noticed(states: dict[str, str], *, i
     from include.bigmeter.tasks import recovery
 
     context: Any = {"ti": ATaskInstance(states)}
-    assert recovery.is_repaired(context, BAD) is is_repaired
-    assert not recovery.is_repaired(context, GOOD)
+    assert recovery.repaired_since(context, BAD) == (BAD["failed_tasks"] if is_repaired else [])
+    assert recovery.repaired_since(context, GOOD) == []
+
+
+def test_a_branch_that_somebody_marked_as_a_success_has_not_been_repaired() -> None:
+    from include.bigmeter.tasks import recovery
+
+    marked = {**BAD, "failed_tasks": [{"task": "sync_branch_1", "branch_code": "1061", "state": "success"}]}
+    context: Any = {"ti": ATaskInstance({"sync_branch_1": "success"})}
+    assert recovery.repaired_since(context, marked) == []
 
 
 def test_a_store_that_does_not_answer_costs_the_summary_nothing() -> None:

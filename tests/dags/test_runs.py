@@ -154,7 +154,7 @@ def test_one_branch_that_fails_leaves_the_others_loaded_and_the_run_failed(
     assert done.states["summary", -1] == "failed"
     assert done.summary["sentence"] == "2025-10: 1 of 3 branches failed: 1061"
     assert done.xcom("summary", "failure")["reason"] == done.summary["sentence"]
-    assert done.summary["failed_tasks"] == ["sync_branch_1"]
+    assert done.summary["failed_tasks"] == [{"task": "sync_branch_1", "branch_code": "1061", "state": "failed"}]
     (report,) = done.summary["reports"]
     assert report["failed"] == {"1061": "1061 2025-10: ORA-00942; grant SELECT"}
     assert set(report["loaded"]) == {"1060", "1063"}

@@ -15,7 +15,7 @@ from psycopg import errors, sql
 from dev.stack.processes import wait_until
 from include.bigmeter.errors import StoreUnavailable
 from include.bigmeter.periods import DebtYm, Ym
-from include.bigmeter.records import CohortMember, MeterReading, RunIdentity, SourceCost
+from include.bigmeter.records import CohortMember, MeterReading, MonthKind, RunIdentity, SourceCost
 from include.bigmeter.store.branches import write_branches
 from include.bigmeter.store.cohorts import replace_cohort, write_cohort
 from include.bigmeter.store.ledger import (
@@ -39,13 +39,18 @@ def capture(conn: PgConnection, members: Sequence[CohortMember], fiscal_year: in
 
 
 def load(
-    conn: PgConnection, readings: Sequence[MeterReading], ym: Ym = YM, fiscal_year: int = FISCAL_YEAR, **outcome: Any
+    conn: PgConnection,
+    readings: Sequence[MeterReading],
+    ym: Ym = YM,
+    fiscal_year: int = FISCAL_YEAR,
+    kind: MonthKind = "monthly",
+    **outcome: Any,
 ) -> None:
     with month_transaction(conn, branch_code=BRANCH, ym=ym, fiscal_year=fiscal_year, task_timeout_s=60):
         write_month(
             conn, ym=ym, branch_code=BRANCH, cust_codes=[reading.cust_code for reading in readings], readings=readings
         )
-        record_success(conn, an_attempt(year_month=ym, fiscal_year=fiscal_year), an_outcome(**outcome), COST)
+        record_success(conn, an_attempt(year_month=ym, fiscal_year=fiscal_year, kind=kind), an_outcome(**outcome), COST)
 
 
 def statuses(conn: PgConnection) -> list[tuple[Any, ...]]:
@@ -279,6 +284,19 @@ def test_the_latest_successful_load_of_a_month_counts(shared_conn: PgConnection)
     (month,) = read_loaded_months(shared_conn, ym=YM)
     assert (month.year_month, month.branch_code, month.reported, month.zero, month.missing) == (YM, BRANCH, 2, 1, 0)
     assert read_loaded_months(shared_conn, ym=Ym("202508")) == []
+
+
+def test_a_month_remembers_its_own_load_when_history_comes_after_it(shared_conn: PgConnection) -> None:
+    load(shared_conn, [], kind="history")
+    (month,) = read_loaded_months(shared_conn)
+    assert (month.kind, month.own_load_at, month.is_adopted) == ("history", None, False)
+    load(shared_conn, [])
+    (own,) = read_loaded_months(shared_conn)
+    assert (own.kind, own.own_load_at) == ("monthly", own.loaded_at)
+    load(shared_conn, [], kind="history")
+    (month,) = read_loaded_months(shared_conn)
+    assert (month.kind, month.own_load_at) == ("history", own.loaded_at)
+    assert month.loaded_at > own.loaded_at
 
 
 def test_freshness_names_the_last_month_of_each_branch_and_its_last_attempt(shared_conn: PgConnection) -> None:

@@ -179,7 +179,7 @@ def test_the_last_load_of_each_branch_and_kind_is_told_from_the_first_one_on(dat
 
 def test_failed_attempts_are_counted_from_nought_for_each_branch_kind_and_class(database: str) -> None:
     before = named(figures_of(database), "bigmeter_failed_attempts_total")
-    assert len(before) == len(BRANCHES) * 2 * len(get_args(Category))
+    assert len(before) == len(BRANCHES) * 3 * len(get_args(Category))
     assert set(before.values()) == {0}
     write(
         database,

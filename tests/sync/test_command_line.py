@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 
 from dev.oracle_standin.faults import parse_fault
@@ -89,6 +90,11 @@ def test_a_year_is_begun_with_its_cohorts_and_their_history(command: Command, en
     ]
     assert reports[0]["totals"]["inserted"] == 400
     assert all(report["failed"] == {} for report in reports)
+    with psycopg.connect(environment["POSTGRES_DSN"]) as conn:
+        kinds = conn.execute(
+            "SELECT kind, year_month, count(*) FROM bm_sync_runs GROUP BY 1, 2 ORDER BY 1, 2"
+        ).fetchall()
+    assert kinds == [*(("history", month, 2) for month in months), ("yearly", None, 2)]
 
 
 def test_a_database_without_tables_is_told_to_migrate_and_then_passes_the_check(

@@ -1,8 +1,9 @@
 """What is due and has not happened."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from include.bigmeter.periods import Ym, fiscal_year_of
@@ -33,7 +34,16 @@ def test_one_late_branch_is_named() -> None:
     loaded = loads("202508") | loads("202509", branches=("1060",))
     [late] = find_overdue(Ym("202509"), BRANCHES, loaded, FOLLOWED)
     assert late.sentence() == (
-        "2025-09: not loaded for 1 of 2 branches (1061); run bigmeter_monthly_sync with ym 202509"
+        "2025-09: not loaded for 1 of 2 branches (1061); run bigmeter_monthly_sync with ym 202509 and these branches"
+    )
+
+
+def test_a_month_that_only_some_branches_are_expected_to_have_names_them() -> None:
+    """The others joined later: a run for all branches would fail for them."""
+    first_cohorts = {"1060": 2025, "1061": 2026}
+    late, _ = find_overdue(Ym("202509"), BRANCHES, loads("202507", branches=("1060",)), first_cohorts)
+    assert late.sentence() == (
+        "2025-08: not loaded for 1 of 1 branch (1060); run bigmeter_monthly_sync with ym 202508 and these branches"
     )
 
 
@@ -63,22 +73,29 @@ def test_a_branch_that_never_had_a_cohort_is_noticed_in_the_month_that_is_due() 
     assert (late.ym, late.branch_codes) == ("202509", ("1061",))
 
 
-def a_load(ym: str, loaded_at: datetime, kind: Literal["monthly", "adopted"] = "monthly") -> LoadedMonth:
-    return LoadedMonth(
-        fiscal_year=fiscal_year_of(Ym(ym)),
-        year_month=Ym(ym),
-        branch_code="1060",
-        ledger_id=1,
-        kind=kind,
-        cohort_size=200,
-        reported=190,
-        zero=5,
-        missing=5,
-        duplicates=0,
-        usage_m3=Decimal(1000),
-        loaded_at=loaded_at,
-        dag_id=None,
-        run_id="r",
+def a_load(
+    ym: str, loaded_at: datetime, kind: Literal["monthly", "history", "adopted"] = "monthly", **changes: Any
+) -> LoadedMonth:
+    return replace(
+        LoadedMonth(
+            fiscal_year=fiscal_year_of(Ym(ym)),
+            year_month=Ym(ym),
+            branch_code="1060",
+            ledger_id=1,
+            kind=kind,
+            cohort_size=200,
+            reported=190,
+            zero=5,
+            missing=5,
+            duplicates=0,
+            usage_m3=Decimal(1000),
+            loaded_at=loaded_at,
+            dag_id=None,
+            run_id="r",
+            own_load_at=loaded_at if kind == "monthly" else None,
+            is_adopted=kind == "adopted",
+        ),
+        **changes,
     )
 
 
@@ -91,6 +108,13 @@ def test_a_month_is_in_once_it_was_loaded_after_it_had_ended_in_its_own_zone() -
     assert is_in(a_load("202510", last_moment + timedelta(seconds=1)), bangkok)
     assert not is_in(a_load("202510", last_moment + timedelta(seconds=1)), ZoneInfo("UTC"))
     assert is_in(a_load("202512", datetime(2026, 1, 1, tzinfo=bangkok)), bangkok)
+
+
+def test_history_for_a_new_cohort_brings_no_month_in_and_takes_none_back() -> None:
+    """A cohort that is captured late loads its October as history: nobody has announced that month."""
+    november, december = datetime(2025, 11, 20, tzinfo=UTC), datetime(2025, 12, 3, tzinfo=UTC)
+    assert not is_in(a_load("202510", november, kind="history"), ZoneInfo("UTC"))
+    assert is_in(a_load("202510", december, kind="history", own_load_at=november), ZoneInfo("UTC"))
 
 
 def test_what_was_adopted_is_in_whenever_it_was_loaded() -> None:

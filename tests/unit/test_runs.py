@@ -89,13 +89,14 @@ def test_a_month_with_a_backfill_is_refused() -> None:
         resolve_cohort(SETTINGS, a_yearly_run(2025, "backfill"), debt_ym="256810")
 
 
-@pytest.mark.parametrize("run_type", ["manual", "operator_triggered"])
-def test_a_manual_run_dated_on_a_tick_is_refused_unless_it_names_its_month(run_type: str) -> None:
+@pytest.mark.parametrize("run_type", ["manual", "operator_triggered", "backfill"])
+def test_a_run_dated_by_hand_on_a_tick_is_refused_also_when_a_backfill_has_made_it_its_own(run_type: str) -> None:
     tick = bangkok(2025, 10, 16, 8)
     clock = RunClock(run_type=run_type, run_after=bangkok(2025, 11, 1), logical_date=tick, interval_end=tick)
     with pytest.raises(ConfigError, match="2025-10-16 08:00 .* delete this run, then .* ym, or use Backfill"):
         resolve_month(SETTINGS, clock)
-    assert resolve_month(SETTINGS, clock, ym="202509").ym == "202509"
+    if run_type != "backfill":
+        assert resolve_month(SETTINGS, clock, ym="202509").ym == "202509"
 
 
 def test_a_month_in_the_future_is_refused_and_the_current_one_warned_about() -> None:

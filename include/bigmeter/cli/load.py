@@ -18,7 +18,7 @@ from include.bigmeter.branches import Branch, choose_branches, load_branches, sp
 from include.bigmeter.cli.drivers import DriverConnections, time_limit
 from include.bigmeter.errors import BigmeterError, ConfigError, UnavailableError
 from include.bigmeter.periods import Ym, dashed
-from include.bigmeter.records import RunIdentity
+from include.bigmeter.records import MonthKind, RunIdentity
 from include.bigmeter.runs import RunClock, history_months, resolve_cohort, resolve_month
 from include.bigmeter.settings import Environment, LoadSettings, ScheduleSettings
 from include.bigmeter.source.template import MonthlyTemplate, load_monthly_template, load_yearly_template
@@ -158,6 +158,7 @@ def month_once(
         ym=request.ym,
         cohort_fiscal_year=request.cohort_fiscal_year,
         accept_incomplete=accept_incomplete,
+        kind="monthly",
     )
     return Loaded([report], failures)
 
@@ -205,6 +206,7 @@ def init_once(
             ym=month,
             cohort_fiscal_year=request.fiscal_year,
             accept_incomplete=accept_incomplete,
+            kind="history",
         )
         reports.append(history)
         failures += more
@@ -219,6 +221,7 @@ def _load_month_of_each(
     ym: Ym,
     cohort_fiscal_year: int,
     accept_incomplete: bool,
+    kind: MonthKind,
 ) -> tuple[RunReport, list[BigmeterError]]:
     def load(branch: Branch) -> _Outcome:
         job = MonthJob(
@@ -226,6 +229,7 @@ def _load_month_of_each(
             ym=ym,
             cohort_fiscal_year=cohort_fiscal_year,
             accept_incomplete=accept_incomplete,
+            kind=kind,
         )
         return load_month(loader.connections, template, job, loader.settings, loader.identity)
 

@@ -16,7 +16,7 @@ from include.bigmeter.records import RunIdentity, SourceCost
 from include.bigmeter.store.statements import statement
 from include.bigmeter.store.transactions import own_transaction, require_transaction, short_transaction
 
-Kind = Literal["monthly", "yearly", "adopted"]
+Kind = Literal["monthly", "history", "yearly", "adopted"]
 MAX_MESSAGE_LENGTH = 1000
 
 
@@ -27,7 +27,7 @@ class Attempt:
     ``fiscal_year`` is the cohort's; ``year_month`` is None for a yearly attempt.
     """
 
-    kind: Literal["monthly", "yearly"]
+    kind: Literal["monthly", "history", "yearly"]
     branch_code: str
     fiscal_year: int
     year_month: Ym | None
@@ -105,7 +105,11 @@ class LedgerRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedMonth:
-    """The latest successful load of a branch-month for a cohort, as the ledger has it."""
+    """The latest successful load of a branch-month for a cohort, as the ledger has it.
+
+    ``own_load_at`` is when it was last loaded for its own sake and not as history, ``is_adopted`` says that it was
+    found in the first implementation's database.
+    """
 
     fiscal_year: int
     year_month: Ym
@@ -121,6 +125,8 @@ class LoadedMonth:
     loaded_at: datetime
     dag_id: str | None
     run_id: str
+    own_load_at: datetime | None
+    is_adopted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

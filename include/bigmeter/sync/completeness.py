@@ -1,7 +1,7 @@
 """Whether a month is in for every branch, by the ledger: the question before anybody is told that it is.
 
-A month is in once it was loaded after it had ended. Before that its billing is open: the October that the yearly DAG
-loads as history on the 16th is there to compare with, and the run of November still has to load it.
+A month is in once it was loaded for its own sake after it had ended. Before that its billing is open; and what is
+loaded as history for a new cohort is there to compare with: the run of its month still has to load and announce it.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ class MonthCompleteness:
 
 
 def is_in(month: ledger.LoadedMonth, timezone: ZoneInfo) -> bool:
-    """Say whether a month was loaded after it had ended; what was adopted is taken as it was found."""
-    return month.kind == "adopted" or month.loaded_at >= end_of(month.year_month, timezone)
+    """Say whether a month was loaded by a run of its own after it had ended; what was adopted is taken as found."""
+    ended = end_of(month.year_month, timezone)
+    return month.is_adopted or (month.own_load_at is not None and month.own_load_at >= ended)
 
 
 def read_completeness(

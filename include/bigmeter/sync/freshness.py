@@ -32,16 +32,22 @@ class OverdueError(BigmeterError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overdue:
-    """A month (``2025-09``) that is due and not in for some of the branches."""
+    """A month (``2025-09``) that is due and not in for some of the branches.
+
+    ``branches`` is how many are expected to have it, ``is_whole_list`` whether these are all that there are.
+    """
 
     ym: Ym
     branch_codes: tuple[str, ...]
     branches: int
+    is_whole_list: bool = True
 
     def sentence(self) -> str:
         """Say it in one line, with the next step."""
-        whom = _whom(self.branch_codes, self.branches)
-        return f"{dashed(self.ym)}: not loaded for {whom}; run bigmeter_monthly_sync with ym {self.ym}"
+        is_any = self.is_whole_list and len(self.branch_codes) == self.branches
+        whom = "any branch" if is_any else _some(self.branch_codes, self.branches)
+        these = "" if is_any else " and these branches"
+        return f"{dashed(self.ym)}: not loaded for {whom}; run bigmeter_monthly_sync with ym {self.ym}{these}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +60,8 @@ class OverdueCohort:
 
     def sentence(self) -> str:
         """Say it in one line, with the next step."""
-        whom = _whom(self.branch_codes, self.branches)
+        is_any = len(self.branch_codes) == self.branches
+        whom = "any branch" if is_any else _some(self.branch_codes, self.branches)
         october = october_of(self.fiscal_year)
         return f"cohort {self.fiscal_year}: not captured for {whom}; run bigmeter_yearly_init with debt_ym {october}"
 
@@ -144,7 +151,8 @@ def find_overdue(
         ]
         late = tuple(code for code in expected if (ym, code) not in loaded)
         if late:
-            overdue.append(Overdue(ym=ym, branch_codes=late, branches=len(expected)))
+            is_whole_list = len(expected) == len(branch_codes)
+            overdue.append(Overdue(ym=ym, branch_codes=late, branches=len(expected), is_whole_list=is_whole_list))
     return overdue
 
 
@@ -157,7 +165,5 @@ def find_overdue_cohort(fiscal_year: int, branch_codes: Sequence[str], captured:
     return OverdueCohort(fiscal_year=fiscal_year, branch_codes=late, branches=len(branch_codes)) if late else None
 
 
-def _whom(late: Sequence[str], branches: int) -> str:
-    if len(late) == branches:
-        return "any branch"
-    return f"{len(late)} of {branches} branches ({', '.join(late)})"
+def _some(late: Sequence[str], branches: int) -> str:
+    return f"{len(late)} of {branches} {'branch' if branches == 1 else 'branches'} ({', '.join(late)})"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from include.bigmeter.errors import MissingCohortError
 from include.bigmeter.periods import Ym, to_debt_ym
-from include.bigmeter.records import MonthRead, RunIdentity, WriteCounts, exact_sum
+from include.bigmeter.records import MonthKind, MonthRead, RunIdentity, WriteCounts, exact_sum
 from include.bigmeter.settings import LoadSettings
 from include.bigmeter.source.reader import read_month
 from include.bigmeter.source.template import MonthlyTemplate
@@ -23,12 +23,13 @@ from include.bigmeter.sync.outcomes import MonthOutcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonthJob:
-    """One branch-month to load, for the cohort of a fiscal year."""
+    """One branch-month to load, for the cohort of a fiscal year; ``kind`` is what the ledger says it was loaded as."""
 
     branch_code: str
     ym: Ym
     cohort_fiscal_year: int
     accept_incomplete: bool = False
+    kind: MonthKind = "monthly"
 
 
 def load_month(
@@ -42,7 +43,7 @@ def load_month(
     """
     debt_ym = to_debt_ym(job.ym, settings.debt_ym_era)
     attempt = Attempt(
-        kind="monthly",
+        kind=job.kind,
         branch_code=job.branch_code,
         fiscal_year=job.cohort_fiscal_year,
         year_month=job.ym,

@@ -9,7 +9,7 @@ from include.bigmeter import schedule
 from include.bigmeter.branches import Branch
 from include.bigmeter.errors import BigmeterError, SourceRefused
 from include.bigmeter.periods import Ym
-from include.bigmeter.records import RunIdentity
+from include.bigmeter.records import MonthKind, RunIdentity
 from include.bigmeter.settings import LoadSettings
 from include.bigmeter.source.template import load_monthly_template, load_yearly_template
 from include.bigmeter.sync import check as checks
@@ -94,12 +94,13 @@ def month_completeness(ym: Ym, branch_codes: list[str], timezone: str) -> comple
     )
 
 
-def _load(job: Job, ym: Ym, fiscal_year: int, identity: RunIdentity, *, kind: str) -> dict[str, Any]:
+def _load(job: Job, ym: Ym, fiscal_year: int, identity: RunIdentity, *, kind: MonthKind) -> dict[str, Any]:
     month = monthly.MonthJob(
         branch_code=job["branch_code"],
         ym=ym,
         cohort_fiscal_year=fiscal_year,
         accept_incomplete=job["accept_incomplete"],
+        kind=kind,
     )
     template = load_monthly_template(MONTHLY_TEMPLATE)
     settings = LoadSettings.from_json(job["settings"])

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, wait
 from functools import partial
 from threading import Thread
@@ -27,7 +27,7 @@ from include.bigmeter.errors import ConfigError
 from include.bigmeter.settings import NOTIFY_CONNECTION_ID, NotificationSettings
 from include.bigmeter.tasks.freshness import FRESHNESS_KEY, FRESHNESS_TASK
 from include.bigmeter.tasks.messages import Message, Outcome, RunLink, about_freshness, about_load
-from include.bigmeter.tasks.recovery import is_repaired, task_states
+from include.bigmeter.tasks.recovery import repaired_since, task_states
 from include.bigmeter.tasks.runs import FAILURE_KEY, SUMMARY_TASK
 
 PATIENCE_S = 40.0
@@ -169,10 +169,15 @@ def _send(message: Message, context: Context) -> None:
 
 def _failed_load(context: Context) -> Message:
     summary = _pulled(context, SUMMARY_TASK)
+    repaired = _repaired(context, summary) if summary else []
     if summary is None:
         problems = _problems(context)
-    elif _is_outdated(context, summary):
+    elif repaired and len(repaired) == len(summary["failed_tasks"]):
         problems, summary = [_OUTDATED], None
+    elif repaired:
+        codes = {failed["branch_code"] for failed in repaired}
+        summary = {**summary, "reports": [_without(report, codes) for report in summary["reports"]]}
+        problems = [f"in since, cleared without Downstream: {', '.join(sorted(codes))}"]
     else:
         # the summary is red as well, for the reasons that it holds itself
         problems = [] if summary["problem"] else _problems(context, besides=SUMMARY_TASK)
@@ -190,12 +195,17 @@ def _good_load(context: Context) -> Message | None:
     return about_load(outcome, _link(context), summary, problems=(), labels=_labels())
 
 
-def _is_outdated(context: Context, summary: Mapping[str, Any]) -> bool:
+def _repaired(context: Context, summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     try:
-        return is_repaired(context, summary)
+        return repaired_since(context, summary)
     except Exception as error:  # noqa: BLE001 - a message that says less is better than none
         log.warning("the states of the tasks cannot be read", reason=type(error).__name__)
-        return False
+        return []
+
+
+def _without(report: Mapping[str, Any], codes: Collection[str]) -> dict[str, Any]:
+    """Return a report without the failures of some branches."""
+    return {**report, "failed": {code: reason for code, reason in report["failed"].items() if code not in codes}}
 
 
 def _overdue(context: Context) -> Message:

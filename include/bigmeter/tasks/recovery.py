@@ -49,11 +49,17 @@ def conclude(context: Context, summary: Mapping[str, Any]) -> dict[str, Any]:
     raise RunFailed(reason)
 
 
-def is_repaired(context: Context, summary: Mapping[str, Any]) -> bool:
-    """Say whether all that failed by this summary has succeeded since: it was cleared without what follows it."""
+def repaired_since(context: Context, summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return what failed by this summary and has succeeded since: it was cleared without what follows it.
+
+    What a person marked as a success was one when the summary was written, and has repaired nothing.
+    """
     states = task_states(context)
-    failed = summary["failed_tasks"]
-    return bool(failed) and all(states.get(name) == "success" for name in failed)
+    return [
+        failed
+        for failed in summary["failed_tasks"]
+        if states.get(failed["task"]) == "success" and failed["state"] != "success"
+    ]
 
 
 def remember_failure(context: Context, sentence: str) -> None:

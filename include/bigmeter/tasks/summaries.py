@@ -66,7 +66,7 @@ def summarize_month(ti: TaskInstance, sync_task: str) -> dict[str, Any]:
     """Log the table of a monthly run and return its summary."""
     jobs: list[Job] | None = ti.xcom_pull(CHECK_TASK)
     if not jobs:
-        return _tell([], [CHECK_TASK], problem=_why_not_planned(ti))
+        return _tell([], [{"task": CHECK_TASK, "branch_code": None, "state": "failed"}], problem=_why_not_planned(ti))
     ends = _ends(ti, sync_task, jobs)
     report = RunReport(kind="monthly", period=dashed(Ym(jobs[0]["ym"])), lines=_lines(jobs, ends))
     return _tell([report], _not_in(ends))
@@ -76,7 +76,7 @@ def summarize_year(ti: TaskInstance, capture_task: str, history_task: str) -> di
     """Log the tables of a yearly run, the cohorts and their history, and return its summary."""
     jobs: list[Job] | None = ti.xcom_pull(CHECK_TASK)
     if not jobs:
-        return _tell([], [CHECK_TASK], problem=_why_not_planned(ti))
+        return _tell([], [{"task": CHECK_TASK, "branch_code": None, "state": "failed"}], problem=_why_not_planned(ti))
     captured = _ends(ti, capture_task, jobs)
     reports = [RunReport(kind="yearly", period=f"cohort {jobs[0]['fiscal_year']}", lines=_lines(jobs, captured))]
     history: dict[str, BranchEnd] = {}
@@ -93,23 +93,29 @@ def summarize_year(ti: TaskInstance, capture_task: str, history_task: str) -> di
 
 
 def _ends(ti: TaskInstance, task_id: str, jobs: Sequence[Job]) -> dict[str, BranchEnd]:
-    """Match what a mapped task left behind to the branches, by branch code; the state decides what counts."""
+    """Match what a mapped task left behind to the branches, by branch code; the state decides what counts.
+
+    A failed branch that returned its counts and noted no failure is in: a person marked it afterwards, or stopped the
+    run, at which Airflow marks all branches of a task of which one runs. It deletes both when another try begins.
+    """
     states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
     counts_of = _by("branch_code", ti.xcom_pull([task_id]))
     failure_of = _by("subject", ti.xcom_pull([task_id], key=FAILURE_KEY))
     ends = {}
     for index, job in enumerate(jobs):
         code, task = job["branch_code"], f"{task_id}_{index}"
-        state = states.get(task)
-        if state == "success":
+        state, failure = states.get(task), failure_of.get(code)
+        if state == "success" or (state == "failed" and failure is None):
             ends[code] = BranchEnd(task=task, state=state, counts=counts_of.get(code))
         else:
-            ends[code] = BranchEnd(task=task, state=state, failure=failure_of.get(code))
+            ends[code] = BranchEnd(task=task, state=state, failure=failure)
     return ends
 
 
-def _not_in(ends: Mapping[str, BranchEnd]) -> list[str]:
-    return [end.task for end in ends.values() if end.counts is None]
+def _not_in(ends: Mapping[str, BranchEnd]) -> list[Json]:
+    return [
+        {"task": end.task, "branch_code": code, "state": end.state} for code, end in ends.items() if end.counts is None
+    ]
 
 
 def _lines(jobs: Sequence[Job], ends: Mapping[str, BranchEnd]) -> list[BranchLine]:
@@ -141,12 +147,12 @@ def _why_not_planned(ti: TaskInstance) -> str:
     return str(failure["reason"]) if failure else "the check ended without a word; see its log"
 
 
-def _tell(reports: Sequence[RunReport], failed_tasks: Sequence[str], problem: str | None = None) -> dict[str, Any]:
+def _tell(reports: Sequence[RunReport], failed_tasks: Sequence[Json], problem: str | None = None) -> dict[str, Any]:
     """Write the tables to the log, and return codes and counts for messages and machines.
 
     Reasons and warnings follow their table, a line each: the table's last column lies beyond the edge of a screen.
 
-    :param failed_tasks: those whose branches are not in, as Airflow's states call them.
+    :param failed_tasks: those whose branches are not in, as Airflow's states call them, with their states.
     :param problem: why nothing was loaded at all, if so.
     """
     for report in reports:

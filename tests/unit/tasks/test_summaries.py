@@ -55,10 +55,23 @@ def test_a_branch_without_counts_is_not_in_whatever_its_colour() -> None:
     """A person marked it as a success, or stopped the run before it began."""
     jobs = [a_job("1060"), a_job("1061")]
     summary = _month({("check", "return_value"): jobs}, {"sync_0": "success", "sync_1": "skipped"})
-    assert summary["failed_tasks"] == ["sync_0", "sync_1"]
+    assert [(failed["task"], failed["state"]) for failed in summary["failed_tasks"]] == [
+        ("sync_0", "success"),
+        ("sync_1", "skipped"),
+    ]
     (report,) = summary["reports"]
     assert report["failed"]["1060"].startswith("marked as a success by hand")
     assert report["failed"]["1061"] == "did not run (skipped)"
+
+
+def test_a_branch_that_is_in_is_told_as_in_though_its_run_was_stopped() -> None:
+    """Who marks a run as failed marks each branch of a task of which one runs, those that are in as well."""
+    jobs = [a_job("1060"), a_job("1061")]
+    pushed = {("check", "return_value"): jobs, ("sync", "return_value"): [{"branch_code": "1060", **COUNTS}]}
+    summary = _month(pushed, {"sync_0": "failed", "sync_1": "failed"})
+    (report,) = summary["reports"]
+    assert (report["failed"].keys(), report["loaded"].keys()) == ({"1061"}, {"1060"})
+    assert [failed["branch_code"] for failed in summary["failed_tasks"]] == ["1061"]
 
 
 def test_the_log_gives_each_reason_and_each_warning_on_a_line_of_its_own_below_the_table() -> None:
