@@ -14,7 +14,7 @@ import psycopg
 from dev.oracle_standin.control import StandinControl
 from dev.stack.local import LocalStack
 from dev.stack.processes import wait_until
-from dev.stack.rest import FINISHED, AirflowApi, Json, Refused, Run
+from dev.stack.rest import FINISHED, AirflowApi, Json, Refused, Reprocess, Run
 
 BANGKOK = ZoneInfo("Asia/Bangkok")
 BRANCHES = ("1060", "1061", "1062")
@@ -52,20 +52,7 @@ class Flow:
     def backfill(self, first: str, last: str, form: Mapping[str, Any] | None = None) -> list[Run]:
         """Backfill the monthly DAG from day to day, as the user interface asks; return its finished runs."""
         before = {run.run_id for run in self.api.runs(MONTHLY)}
-        start = datetime.fromisoformat(f"{first}T00:00:00").replace(tzinfo=BANGKOK)
-        end = datetime.fromisoformat(f"{last}T23:59:59").replace(tzinfo=BANGKOK)
-
-        def is_started() -> bool:
-            """Start it, unless Airflow, which looks every 30 s, has not noticed that the one before has ended."""
-            try:
-                self.api.backfill(MONTHLY, start, end, form=form)
-            except Refused as refusal:
-                if refusal.status != HTTPStatus.CONFLICT:
-                    raise
-                return False
-            return True
-
-        wait_until(is_started, NOTICE_TIMEOUT_S, "the end of the backfill before", 1)
+        self._start_backfill(first, last, form)
         made = [run.run_id for run in self.api.runs(MONTHLY) if run.run_id not in before]
 
         def runs() -> list[Run]:
@@ -73,6 +60,35 @@ class Flow:
 
         wait_until(lambda: all(run.state in FINISHED for run in runs()), BACKFILL_TIMEOUT_S, "the backfill", 0.5)
         return runs()
+
+    def reprocessed(self, run: Run, first: str, last: str) -> Run:
+        """Backfill the monthly DAG so that red runs are run again, and return one of them when it has ended."""
+
+        def is_done() -> bool:
+            now = self.api.run(MONTHLY, run.run_id)
+            return now.run_type == "backfill" and now.state in FINISHED
+
+        self._start_backfill(first, last, reprocess="failed")
+        wait_until(is_done, BACKFILL_TIMEOUT_S, "the run that is run again", 0.5)
+        return self.api.run(MONTHLY, run.run_id)
+
+    def _start_backfill(
+        self, first: str, last: str, form: Mapping[str, Any] | None = None, reprocess: Reprocess = "none"
+    ) -> None:
+        start = datetime.fromisoformat(f"{first}T00:00:00").replace(tzinfo=BANGKOK)
+        end = datetime.fromisoformat(f"{last}T23:59:59").replace(tzinfo=BANGKOK)
+
+        def is_started() -> bool:
+            """Start it, unless Airflow, which looks every 30 s, has not noticed that the one before has ended."""
+            try:
+                self.api.backfill(MONTHLY, start, end, form=form, reprocess=reprocess)
+            except Refused as refusal:
+                if refusal.status != HTTPStatus.CONFLICT:
+                    raise
+                return False
+            return True
+
+        wait_until(is_started, NOTICE_TIMEOUT_S, "the end of the backfill before", 1)
 
     def delete_run(self, run: Run, dag_id: str = MONTHLY) -> None:
         """Delete a run, as the bin on its page does: the date that it had is free then."""

@@ -173,6 +173,10 @@ def test_a_run_by_hand_dated_on_a_tick_is_refused_and_its_date_is_free_again_onc
     try:
         # Airflow's doing, and the reason for the message: if this finds a run after an update, the guide can say less.
         assert flow.backfill("2024-10-01", "2024-10-31") == []
+        # One that runs red ones again makes this run its own, with the dates that it has: those of September.
+        assert flow.reprocessed(run, "2024-10-01", "2024-10-31").state == "failed"
+        assert flow.summary(run)["problem"] == problem
+        assert flow.query("SELECT count(*) FROM bm_sync_runs WHERE run_id = %s", run.run_id) == [(0,)]
         flow.delete_run(run)
         (filled,) = flow.backfill("2024-10-01", "2024-10-31")
         assert (filled.state, filled.logical_date) == ("success", tick)
