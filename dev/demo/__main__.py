@@ -36,6 +36,7 @@ _BILLING_DATA = "billing.duckdb"
 _LAST_MONTH_FILE = "last-month"
 _INTERRUPTED = 130
 _WATCH_S = 1.0
+_MOST_MONTHS = 120
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -55,11 +56,17 @@ def main(arguments: Sequence[str]) -> int:
         return _INTERRUPTED
 
 
+def _months(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= _MOST_MONTHS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {_MOST_MONTHS}")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make demo DEMO_ARGS=...", description=__doc__)
     parser.add_argument("--exit", action="store_true", help="end after the table")
     parser.add_argument("--fresh", action="store_true", help="forget what an earlier demo has loaded")
-    parser.add_argument("--months", type=int, default=MONTHS, help="how many due months to load (%(default)s)")
+    parser.add_argument("--months", type=_months, default=MONTHS, help="how many due months to load (%(default)s)")
     parser.add_argument("--branches", default="", help="only these BA codes, divided by commas")
     parser.add_argument(
         "--directory", type=Path, default=REPOSITORY / ".demo", help="where its data stay (%(default)s)"

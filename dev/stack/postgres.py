@@ -43,6 +43,8 @@ synchronous_commit = off
 full_page_writes = off
 timezone = 'UTC'
 log_timezone = 'UTC'
+# Its log says what failed, and quotes no row.
+log_error_verbosity = 'terse'
 """
 
 

@@ -15,6 +15,7 @@ from include.bigmeter.errors import ConfigError, quoted
 BRANCHES_FILE = Path(__file__).parents[1] / "r6_branches.csv"
 BRANCHES_SETTING = "BRANCHES"
 _CODE = re.compile(r"[0-9]{4}")
+_MOST_NAMED = 10
 _NAME_PREFIX = "กปภ.สาขา"
 _SEPARATORS = re.compile(r"[,;\s]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]")  # line breaks, and what no text may hold
@@ -95,7 +96,9 @@ def choose_branches(branches: Sequence[Branch], wanted: Iterable[str] | None) ->
     unknown = sorted(codes - {branch.code for branch in branches})
     if unknown:
         known = f"{branches[0].code} to {branches[-1].code}, {len(branches)} in all" if branches else "none"
-        raise ConfigError(f"branches: {', '.join(unknown)} not in the list of branches ({known}); correct the code")
+        shown = [code if _CODE.fullmatch(code) else quoted(code) for code in unknown[:_MOST_NAMED]]
+        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
+        raise ConfigError(f"branches: {', '.join(shown)}{more} not in the list of branches ({known}); correct the code")
     return tuple(branch for branch in branches if branch.code in codes)
 
 
@@ -113,7 +116,9 @@ def _rows(text: str, where: str) -> list[list[str]]:
                 raise ConfigError(f"{where}: line {reader.line_num}: a cell holds a line break or a control character")
             if any(cells):
                 rows.append(cells)
-    except csv.Error:
+    except csv.Error as error:
+        if "field limit" in str(error):
+            raise ConfigError(f"{where}: line {reader.line_num}: a cell is longer than any name") from None
         raise ConfigError(f"{where}: line {reader.line_num}: a quote is not closed, or text follows it") from None
     return rows
 

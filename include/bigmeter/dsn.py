@@ -20,6 +20,8 @@ ORACLE_DEFAULT_PORT = 1521
 
 _ORACLE_FORMS = "user/password@host:1521/service or oracle://user:password@host:1521/service"
 _POSTGRES_FORMS = "postgres://user:password@host:5432/database"
+_PORTS = re.compile(r"[0-9]{1,5}(?:,[0-9]{1,5})*")
+_LAST_PORT = 65535
 _EASY_CONNECT = re.compile(
     r"(?://)?(?P<host>[\w.-]+|\[[0-9A-Fa-f:]+\])(?::(?P<port>[0-9]{1,5}))?/(?P<service>[\w.$#-]+)"
 )
@@ -54,6 +56,8 @@ class OracleTarget:
         if not (at and slash and user and password and place):
             raise ConfigError(f"{ORACLE_DSN_SETTING}: has no user, password or host; write {_ORACLE_FORMS}")
         easy = _EASY_CONNECT.fullmatch(place)
+        if easy is not None and not 0 < int(easy["port"] or ORACLE_DEFAULT_PORT) <= _LAST_PORT:
+            raise ConfigError(f"{ORACLE_DSN_SETTING}: its port is not 1 to {_LAST_PORT}; write {_ORACLE_FORMS}")
         if easy is None:  # a connect descriptor, an alias of tnsnames.ora, or Easy Connect Plus with options
             return cls(user=user, password=password, descriptor=place)
         return cls(
@@ -125,7 +129,7 @@ class PostgresTarget:
         parameters = {name: str(value) for name, value in parsed.items() if value is not None}
         if not parameters.get("dbname"):
             raise ConfigError(f"{POSTGRES_DSN_SETTING}: names no database; write {_POSTGRES_FORMS}")
-        if not parameters.get("port", "0").isdigit():
+        if not _PORTS.fullmatch(parameters.get("port", "0")):
             raise ConfigError(f"{POSTGRES_DSN_SETTING}: its port is no number; write {_POSTGRES_FORMS}")
         return cls(parameters=parameters)
 
@@ -134,9 +138,10 @@ class PostgresTarget:
         own = {"host": "host", "user": "login", "password": "password", "dbname": "schema"}
         connection: dict[str, Any] = {"conn_type": "postgres"}
         connection |= {own[name]: value for name, value in self.parameters.items() if name in own}
-        if "port" in self.parameters:
-            connection["port"] = int(self.parameters["port"])
-        extra = {name: value for name, value in self.parameters.items() if name not in own and name != "port"}
+        others = {name: value for name, value in self.parameters.items() if name not in own}
+        if others.get("port", "").isdecimal():  # several, for as many hosts, go to libpq as they are
+            connection["port"] = int(others.pop("port"))
+        extra = others
         return connection | ({"extra": extra} if extra else {})
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Literal, NewType
 from zoneinfo import ZoneInfo
 
-from include.bigmeter.errors import ConfigError
+from include.bigmeter.errors import ConfigError, quoted
 
 Ym = NewType("Ym", str)
 DebtYm = NewType("DebtYm", str)
@@ -34,12 +34,12 @@ def parse_ym(text: str, setting: str = "ym") -> Ym:
     """
     match = _YM.fullmatch(text.strip())
     if match is None:
-        raise ConfigError(f"{setting}: {text!r} is not a month; write YYYYMM, such as 202509 or 256809")
+        raise ConfigError(f"{setting}: {quoted(text)} is not a month; write YYYYMM, such as 202509 or 256809")
     year, month = int(match[1]), int(match[2])
     if year >= FIRST_BUDDHIST_YEAR:
         year -= BUDDHIST_OFFSET_YEARS
     if not 1900 <= year <= 2200:
-        raise ConfigError(f"{setting}: {text!r} has a year that no bill has; write YYYYMM, such as 202509")
+        raise ConfigError(f"{setting}: {quoted(text)} has a year that no bill has; write YYYYMM, such as 202509")
     return _ym(year, month)
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadCronError, CroniterBadDateError, croniter
 
-from include.bigmeter.errors import ConfigError
+from include.bigmeter.errors import ConfigError, quoted
 from include.bigmeter.periods import FISCAL_YEAR_FIRST_MONTH, Ym, add_months, october_of, ym_of_date
 
 _WATCHED_YEARS = 28  # after so many years the weekdays of the dates repeat
@@ -24,17 +24,21 @@ def to_five_fields(expression: str, setting: str) -> str:
     parts = expression.split()
     if len(parts) == 6:
         if parts[0] not in {"0", "00"}:
-            raise ConfigError(f"{setting}: the seconds field of {expression!r} is {parts[0]!r}; it must be 0")
+            raise ConfigError(
+                f"{setting}: the seconds field of {quoted(expression)} is {quoted(parts[0])}; it must be 0"
+            )
         parts = parts[1:]
     if len(parts) != 5:
-        raise ConfigError(f"{setting}: {expression!r} has {len(parts)} fields; write five, or six with 0 seconds first")
+        raise ConfigError(
+            f"{setting}: {quoted(expression)} has {len(parts)} fields; write five, or six with 0 seconds first"
+        )
     five = " ".join(parts)
     try:
         next_tick(five, ZoneInfo("UTC"), datetime(2020, 1, 1, tzinfo=UTC))
     except CroniterBadDateError:
-        raise ConfigError(f"{setting}: {expression!r} never fires; correct its day or month") from None
+        raise ConfigError(f"{setting}: {quoted(expression)} never fires; correct its day or month") from None
     except (CroniterBadCronError, ValueError, KeyError):
-        raise ConfigError(f"{setting}: {expression!r} is not a cron expression, such as 0 8 16 * *") from None
+        raise ConfigError(f"{setting}: {quoted(expression)} is not a cron expression, such as 0 8 16 * *") from None
     return five
 
 
@@ -53,7 +57,7 @@ def require_once_a_month(cron: str, setting: str) -> None:
         tick = next_tick(cron, ZoneInfo("UTC"), tick)
         if ym_of_date(tick) != expected:
             raise ConfigError(
-                f"{setting}: {cron!r} does not fire once in each month; name one day from 1 to 28 and one time"
+                f"{setting}: {quoted(cron)} does not fire once in each month; name one day from 1 to 28 and one time"
             )
         expected = add_months(expected, 1)
 
@@ -67,7 +71,9 @@ def require_once_a_year(cron: str, setting: str) -> None:
     for year in range(2020, 2020 + _WATCHED_YEARS):
         tick = next_tick(cron, ZoneInfo("UTC"), tick)
         if tick.year != year:
-            raise ConfigError(f"{setting}: {cron!r} does not fire once in each year; name one day, month and time")
+            raise ConfigError(
+                f"{setting}: {quoted(cron)} does not fire once in each year; name one day, month and time"
+            )
 
 
 def zone(name: str, setting: str = "TIMEZONE") -> ZoneInfo:
@@ -78,7 +84,7 @@ def zone(name: str, setting: str = "TIMEZONE") -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ConfigError(f"{setting}: {name!r} is not a time zone, such as Asia/Bangkok") from None
+        raise ConfigError(f"{setting}: {quoted(name)} is not a time zone, such as Asia/Bangkok") from None
 
 
 def next_tick(cron: str, timezone: ZoneInfo, moment: datetime) -> datetime:

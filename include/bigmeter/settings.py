@@ -102,7 +102,7 @@ class NotificationSettings:
         """
         value = _text(environment, "NOTIFY_ON", DEFAULT_NOTIFY_ON).lower()
         if value not in {"problem", "always"}:
-            raise ConfigError(f"NOTIFY_ON: {value!r} is unknown; write problem or always")
+            raise ConfigError(f"NOTIFY_ON: {quoted(value)} is unknown; write problem or always")
         return cls(is_success_told=value == "always")
 
 
@@ -134,7 +134,7 @@ class LoadSettings:
             environment = {**environment, batch_setting: str(batch_size)}
         era = _text(environment, "DEBT_YM_ERA", "buddhist").lower()
         if era not in {"buddhist", "gregorian"}:
-            raise ConfigError(f"DEBT_YM_ERA: {era!r} is no era; write buddhist or gregorian")
+            raise ConfigError(f"DEBT_YM_ERA: {quoted(era)} is no era; write buddhist or gregorian")
         return cls(
             batch_size=_whole(environment, batch_setting, DEFAULT_BATCH_SIZE, 1, MAX_BATCH_SIZE),
             cohort_size=_whole(environment, "COHORT_SIZE", 200, 1, 100_000),
@@ -164,7 +164,7 @@ def mode(environment: Environment) -> Mode:
     """
     value = _text(environment, "MODE", "").lower()
     if value not in {"", "init-once", "month-once"}:
-        raise ConfigError(f"MODE: {value!r} is unknown; write init-once or month-once, or leave it empty")
+        raise ConfigError(f"MODE: {quoted(value)} is unknown; write init-once or month-once, or leave it empty")
     return cast(Mode, value)
 
 

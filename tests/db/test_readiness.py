@@ -83,12 +83,22 @@ def test_a_database_that_cannot_hold_thai_text_is_refused(postgres_server_dsn: s
             server.execute("DROP DATABASE bm_test_latin WITH (FORCE)")
 
 
+def test_a_connection_that_cannot_carry_thai_text_is_told_from_a_database_that_cannot(database: str) -> None:
+    with (
+        psycopg.connect(database, client_encoding="latin1") as conn,
+        pytest.raises(ConfigError, match="the connection is encoded in iso8859-1: leave client_encoding out"),
+    ):
+        check_store(conn)
+
+
 @pytest.mark.parametrize(
     ("change", "expected", "words"),
     [
         ({"password": "wrong"}, ConfigError, "the password is wrong.*POSTGRES_DSN"),
         ({"user": "bm_nobody_at_all"}, ConfigError, "the login is refused.*POSTGRES_DSN"),
         ({"dbname": "bm_no_such_database"}, ConfigError, "the database does not exist.*POSTGRES_DSN"),
+        ({"sslmode": "bogus"}, ConfigError, "a parameter of the connection has no such value.*POSTGRES_DSN"),
+        ({"service": "nowhere"}, ConfigError, "a parameter of the connection has no such value.*POSTGRES_DSN"),
         ({"host": "127.0.0.1", "port": "1"}, StoreUnavailable, "cannot be reached.*POSTGRES_DSN"),
         ({"host": "no-such-host.invalid"}, StoreUnavailable, "cannot be reached.*POSTGRES_DSN"),
     ],

@@ -81,6 +81,12 @@ def test_a_text_that_is_no_list_is_quoted_in_part_only(file: Path) -> None:
         assert len(str(caught.value)) < 200
 
 
+def test_a_name_of_a_whole_file_is_no_open_quote(file: Path) -> None:
+    file.write_text(f"ba_code,name\n1063,{'ก' * 200_000}\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="line 2: a cell is longer than any name"):
+        read_branches(file)
+
+
 def test_a_quoted_name_may_hold_commas_and_quotes(file: Path) -> None:
     file.write_bytes(b'ba_code,name\r\n1063,"x, ""y"""\r\n1065,z\r\n')
     assert load_branches({}, file) == (Branch("1063", 'x, "y"'), Branch("1065", "z"))

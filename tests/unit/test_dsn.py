@@ -91,7 +91,23 @@ def test_libpqs_own_words_are_understood() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["", "postgres://u:s3cret@h:5432", "postgres://u:s3cret@h:x/db", "nonsense s3cret"])
+def test_several_hosts_keep_their_ports() -> None:
+    connection = PostgresTarget.parse("host=a,b port=5432,5433 dbname=db").airflow_connection()
+    assert (connection["host"], connection["extra"]) == ("a,b", {"port": "5432,5433"})
+    assert "port" not in connection
+
+
+@pytest.mark.parametrize("text", ["u/s3cret@h:0/S", "u/s3cret@h:65536/S", "oracle://u:s3cret@h:65536/S"])
+def test_a_port_that_there_is_not_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="^ORACLE_DSN: ") as caught:
+        OracleTarget.parse(text)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "postgres://u:s3cret@h:5432", "postgres://u:s3cret@h:x/db", "postgres://u:s3cret@h:²/db", "nonsense s3cret"],
+)
 def test_a_bad_postgres_dsn_is_refused_without_its_password(text: str) -> None:
     with pytest.raises(ConfigError, match="^POSTGRES_DSN: ") as caught:
         PostgresTarget.parse(text)

@@ -12,7 +12,7 @@ import oracledb
 import psycopg
 
 from include.bigmeter.dsn import ORACLE_DSN_SETTING, POSTGRES_DSN_SETTING, OracleTarget, PostgresTarget
-from include.bigmeter.errors import ConfigError, TimeIsUp, UnavailableError
+from include.bigmeter.errors import ConfigError, TimeIsUp, UnavailableError, quoted
 from include.bigmeter.settings import Environment
 
 THICK_MODE_SETTING = "ORACLE_THICK_MODE"
@@ -26,7 +26,7 @@ def is_thick_mode(environment: Environment) -> bool:
     """
     word = environment.get(THICK_MODE_SETTING, "").strip().lower()
     if word not in {"", "true", "false"}:
-        raise ConfigError(f"{THICK_MODE_SETTING}: {word!r} is unknown; write True or False, or leave it empty")
+        raise ConfigError(f"{THICK_MODE_SETTING}: {quoted(word)} is unknown; write True or False, or leave it empty")
     return word == "true"
 
 

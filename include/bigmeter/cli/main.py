@@ -25,12 +25,13 @@ from include.bigmeter.cli.drivers import StoreOnly, open_postgres, time_limit
 from include.bigmeter.cli.load import Loaded, Loader, init_once, month_once
 from include.bigmeter.cli.upkeep import airflow_connections, apply_connections, migrate_database
 from include.bigmeter.dsn import POSTGRES_DSN_SETTING, PostgresTarget, as_airflow_variable
-from include.bigmeter.errors import BigmeterError, ConfigError, UnavailableError
+from include.bigmeter.errors import BigmeterError, ConfigError, UnavailableError, quoted
 from include.bigmeter.settings import Environment, FreshnessSettings, NotificationSettings, ScheduleSettings
 from include.bigmeter.sync.freshness import read_freshness
 
 DEFAULT_HISTORY_MONTHS = 3
 FRESHNESS_LIMIT_S = 60  # a monitor that asks every few minutes must not pile up
+_MOST_OF_A_REFUSAL = 200  # characters: an argument may be a whole file
 _WIDE = 180  # columns: room for every count and for a reason
 MAX_HISTORY_MONTHS = 36
 
@@ -190,7 +191,10 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse the arguments."""
-        raise ConfigError(f"{' '.join(message.split())}; see {self.prog} --help")
+        line = " ".join(message.split())
+        if len(line) > _MOST_OF_A_REFUSAL or not line.isprintable():
+            line = "".join(letter if letter.isprintable() else "?" for letter in line[:_MOST_OF_A_REFUSAL]) + "…"
+        raise ConfigError(f"{line}; see {self.prog} --help")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -250,7 +254,7 @@ def _add_load_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _history_months(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > MAX_HISTORY_MONTHS:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {MAX_HISTORY_MONTHS}")
+        raise argparse.ArgumentTypeError(f"{quoted(text)} is not a whole number from 0 to {MAX_HISTORY_MONTHS}")
     return int(text)
 
 

@@ -69,6 +69,7 @@ REFUSED_CODES: dict[str, str] = {
 # The connection itself is described wrongly.
 CONNECTION_CODES: dict[str, str] = {
     "DPI-1047": "thick mode needs Oracle's client library",
+    "DPY-2049": "the DSN is no whole connect descriptor; write host:port/service",
     "DPY-3010": "the thin driver needs Oracle Database 12.1 or later; use thick mode",
     "DPY-3015": "the thin driver cannot check this account's old password; have it set anew, or use thick mode",
     "DPY-4000": "the alias in the DSN is not known; write host:port/service",

@@ -118,4 +118,7 @@ def _load(path: Path, parse: Callable[[str, str], Template]) -> Template:
         raise ConfigError(f"{path.name}: the template cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
         raise ConfigError(f"{path.name}: the template is not UTF-8; save it as UTF-8") from None
-    return parse(text, path.name)
+    try:
+        return parse(text, path.name)
+    except RecursionError:
+        raise ConfigError(f"{path.name}: the template is nested too deeply; write it with fewer brackets") from None

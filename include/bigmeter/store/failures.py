@@ -57,6 +57,8 @@ _LOGIN_WORDS = (
     (re.compile(r"permission denied for database"), "42501"),
 )
 
+_WRONG_PARAMETER = re.compile(r"invalid .*value|definition of service .* not found|invalid connection option")
+
 
 @contextmanager
 def store_errors(subject: str = "") -> Iterator[None]:
@@ -128,6 +130,10 @@ def _without_sqlstate(error: psycopg.Error, subject: str) -> BigmeterError:
     for words, state in _LOGIN_WORDS:
         if words.search(text):
             return ConfigError(_with_subject(subject, f"PostgreSQL: {_CONFIGURATION[state]}"))
+    if _WRONG_PARAMETER.search(text):
+        return ConfigError(
+            _with_subject(subject, f"PostgreSQL: a parameter of the connection has no such value: correct {SETTING}")
+        )
     if "SSL" in text and "not support" in text:
         return ConfigError(
             _with_subject(subject, f"PostgreSQL: the server offers no TLS: correct sslmode in {SETTING}")

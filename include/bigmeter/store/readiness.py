@@ -36,6 +36,10 @@ def check_store(conn: psycopg.Connection[Any]) -> None:
         raise ConfigError(
             f"PostgreSQL: the database is encoded in {encoding}: name one with encoding UTF8 in {SETTING}"
         )
+    if conn.info.encoding != "utf-8":
+        raise ConfigError(
+            f"PostgreSQL: the connection is encoded in {conn.info.encoding}: leave client_encoding out of {SETTING}"
+        )
     if is_read_only:
         raise ConfigError(f"PostgreSQL: the server takes no writes: name the primary in {SETTING}")
     if not has_temporary:

@@ -63,6 +63,29 @@ def test_what_is_wrong_is_named_in_one_line_without_a_password(
     assert "s3cret" not in line
 
 
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({}, ["month-once", "--ym", "9" * 5000]),
+        ({"YM": "9" * 5000}, ["month-once"]),
+        ({"CRON_MONTHLY": "* " * 5000}, ["month-once"]),
+        ({"TIMEZONE": "Asia/" * 2000}, ["month-once"]),
+        ({}, ["month-once", "--branches", *(f"9{code:03d}" for code in range(900))]),
+        ({}, ["month-once", "--branches", "1063\x1b[31m"]),
+        ({}, ["month-once", "--batch-size", "9" * 5000]),
+        ({}, ["init-once", "--history-months", "9" * 5000]),
+    ],
+)
+def test_what_is_wrong_is_not_quoted_without_end(
+    command: Command, environment: dict[str, str], words: list[str]
+) -> None:
+    answer = command({**NOWHERE, **environment}, *words)
+    assert answer.status == 2
+    (line,) = answer.err.splitlines()
+    assert len(line) < 400
+    assert line.isprintable()
+
+
 def test_for_machines_an_error_is_one_document(command: Command) -> None:
     answer = command({**NOWHERE, "YM": "2025-13"}, "month-once", "--json")
     assert answer.status == 2

@@ -291,3 +291,11 @@ def test_a_template_is_read_from_its_file(tmp_path: Path) -> None:
     template = load_yearly_template(file)
     assert template.name == "my-minimal.sql"
     assert template.statement == f"SELECT trn.CUST_CODE, {USAGE} FROM t trn {WHERE}"
+
+
+def test_a_template_of_thousands_of_brackets_is_refused_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "deep.sql"
+    deep = "(" * 5000 + "1 = 1" + ")" * 5000
+    path.write_text(f"SELECT trn.CUST_CODE, {USAGE} FROM TRN trn {WHERE} AND {deep}", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"^deep\.sql: the template is nested too deeply"):
+        load_yearly_template(path)
