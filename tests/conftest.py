@@ -1,7 +1,7 @@
 """What the tests share: a real PostgreSQL, with a database of its own for each test that asks for one.
 
 The server is the one that ``POSTGRES_TEST_DSN`` names (its role must be allowed to create databases), or else an
-embedded one, started when the first test needs it and removed at the end. Nothing here runs at import.
+embedded one, started when the first test needs it and removed at the end; none at import.
 
 And a rule for all of them: in continuous integration nothing is skipped.
 """

@@ -30,7 +30,7 @@ from dev.stack.processes import LeashedProcess, free_ports, wait_until
 from dev.stack.rest import TaskInstance
 from dev.stack.workers import Machine, Redis, Worker, celery_settings
 from include.bigmeter.records import READING_COLUMNS
-from tests.sinks import StatsdSink
+from tests.sinks import MessageSink, StatsdSink, connection_to
 
 BRANCHES = ("1060", "1061", "1062", "1063", "1064", "1065")
 SILENT = "1060"
@@ -76,7 +76,8 @@ class Story:
     ``settings`` are the names of those that a worker was started with. ``hosts`` is the machine of each branch that ran
     at the kill. ``delivered`` are Celery's ids of the tasks that the broker had given out by then, ``verdicts`` what
     became of them, ``undelivered`` how many messages it still held for a machine in the end. ``counts`` are what each
-    branch returned, and ``statsd`` has the figures that the machines sent. ``healthy_before`` and ``healthy_after`` say
+    branch returned, ``statsd`` has the figures that the machines sent, and ``messages`` are what a person was told who
+    wants to hear of good runs as well. ``healthy_before`` and ``healthy_after`` say
     of each machine what its container's health check found before the kill and at the end.
     """
 
@@ -99,6 +100,7 @@ class Story:
     expected: Rows = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
     statsd: StatsdSink | None = None
+    messages: list[dict[str, Any]] = field(default_factory=list)
     healthy_before: dict[str, bool] = field(default_factory=dict)
     healthy_after: dict[str, bool] = field(default_factory=dict)
 
@@ -118,7 +120,9 @@ def story() -> Story:
         parts.callback(shutil.rmtree, directory, ignore_errors=True)
         broker = parts.enter_context(Redis(directory / "redis"))
         statsd = parts.enter_context(StatsdSink())
-        story = Story(expected=_expected_rows(directory / _BILLING_FILE), statsd=statsd)
+        sink = parts.enter_context(MessageSink())
+        story = Story(expected=_expected_rows(directory / _BILLING_FILE), statsd=statsd, messages=sink.messages)
+        told = {"NOTIFY_ON": "always", "AIRFLOW_CONN_BIGMETER_NOTIFY": json.dumps(connection_to(sink.url()))}
         options = StackOptions(
             directory=directory,
             standin_words=[
@@ -126,7 +130,7 @@ def story() -> Story:
                 *("--branches", ",".join(BRANCHES), "--database", str(directory / _BILLING_FILE)),
                 *("--control-port", str(control_port)),
             ],
-            settings=TUNED | _statsd_settings(statsd) | celery_settings(broker),
+            settings=TUNED | told | _statsd_settings(statsd) | celery_settings(broker),
             is_scheduling=False,
         )
         stack = parts.enter_context(running_stack(options))
@@ -205,6 +209,7 @@ class _Narrator:
             story.counts = report["loaded"]
             self._let_the_broker_deliver_again(story)
             self._read(story, run_id, database)
+            wait_until(lambda: bool(story.messages), DEADLINE_S, "the message of the run")
             story.healthy_after = {name: worker.is_healthy() for name, worker in self._workers.items()}
 
     def _kill_in_the_middle(self, story: Story, run_id: str, database: psycopg.Connection[Any]) -> None:

@@ -90,6 +90,12 @@ def test_the_machines_send_the_figures_of_each_load_once_by_statsd(story: Story)
     wait_for_figures(story.statsd, expected, {})
 
 
+def test_a_good_run_is_told_once_where_that_is_wished(story: Story) -> None:
+    (message,) = story.messages
+    assert (message["type"], message["title"]) == ("success", "สำเร็จ | succeeded: bigmeter_monthly_sync 2025-02")
+    assert f"โหลดแล้ว {len(BRANCHES)} / {len(BRANCHES)} สาขา" in message["message"]
+
+
 def test_the_rows_are_those_of_the_billing_data(story: Story) -> None:
     assert len(story.stored) > 100 * len(BRANCHES)
     assert story.stored == story.expected
