@@ -294,3 +294,23 @@ def test_a_yearly_limit_in_what_a_row_must_be_among_is_taken_out() -> None:
 def test_a_yearly_pick_within_each_customer_stays() -> None:
     text = f"SELECT {COLUMNS}, {WITHIN.format('trn.CUST_ID')} AS rn FROM t trn {YEARLY_WHERE}"
     assert yearly(f"SELECT * FROM ({text}) WHERE rn = 1") == f"SELECT * FROM ({text}) WHERE rn = 1"
+
+
+# -- within a customer, but not the first ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "condition", ["rn = 2", "2 = rn", "rn > 1", "1 < rn", "rn >= 2", "2 <= rn", "rn <> 1", "rn != 1"]
+)
+def test_a_condition_that_leaves_out_each_customers_first_row_is_refused(condition: str) -> None:
+    """Most customers come in one row."""
+    text = f"SELECT * FROM ({ranked(WITHIN.format('trn.CUST_CODE'), MARKER)})\nWHERE {condition}"
+    assert "line 2: a condition on a rank leaves out the first row" in refused(text)
+
+
+@pytest.mark.parametrize(
+    "condition", ["rn = 1", "1 = rn", "rn <= 2", "rn < 3", "3 > rn", "rn >= 1", "rn <> 2", "rn > 0"]
+)
+def test_a_condition_that_keeps_each_customers_first_row_stays(condition: str) -> None:
+    text = f"SELECT * FROM ({ranked(WITHIN.format('trn.CUST_CODE'), MARKER)}) WHERE {condition}"
+    assert condition in rewritten(text)

@@ -112,9 +112,18 @@ class _Limits:
                     continue  # where it matters it is refused without regard to what is made of it
                 if (need is not Need.ROWS or not is_binding) and self._ranks.picks_first(mention):
                     continue
+                if need is Need.ROWS and is_binding and self._ranks.leaves_out_first(mention):
+                    raise self._left_out_by(mention)
                 for rank in mention.ranks:
                     if not (self._ranks.is_within_customer(rank) or self._flow.is_of_one_customer(rank.block.query)):
                         raise self._hidden_by(mention, rank, is_feeding=is_feeding)
+
+    def _left_out_by(self, mention: Mention) -> ConfigError:
+        line = self._sql.tokens[mention.span[0]].line
+        return ConfigError(
+            f"line {line}: a condition on a rank leaves out the first row, and with it each customer that has but one; "
+            "write that the rank is 1, or leave it out"
+        )
 
     def _hidden_by(self, mention: Mention, rank: Rank, *, is_feeding: bool) -> ConfigError:
         start, end = mention.span

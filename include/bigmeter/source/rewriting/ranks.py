@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from include.bigmeter.source.rewriting.blocks import Block
@@ -14,6 +15,8 @@ _RANKS = ("ROW_NUMBER", "RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTIL
 _RUNNING = ("COUNT", "SUM")  # with an ORDER BY in their window they count the rows so far
 _IS_FIRST = (["=", "1"], ["<", "=", "1"], ["<", "2"])
 _FIRST_IS = (["1", "="], ["1", ">", "="], ["2", ">"])
+_COMPARISON = frozenset("=<>!^")
+_TURNED = {"<": ">", ">": "<"}
 _SEE_LABELS = ("HAVING", "QUALIFY")  # the clauses that may name what the block selects
 _ARITHMETIC = frozenset("+-*/|")
 _AFTER_PARTITION = ("ORDER", "ROWS", "RANGE", "GROUPS")
@@ -71,6 +74,19 @@ class Ranks:
         is_whole = any(_ARITHMETIC.isdisjoint([texts[begin - 1], *texts[stop : stop + 1]]) for begin, stop in spans)
         return is_whole and all(rank.is_bare for rank in mention.ranks)
 
+    def leaves_out_first(self, mention: Mention) -> bool:
+        """Say whether a condition leaves out the rows of rank 1, as ``= 2``, ``> 1`` and ``<> 1`` do."""
+        start, end = mention.span
+        texts = [token.text for token in self._sql.tokens]
+        signs, number = _signs(texts[end : end + 3])
+        if not signs:
+            turned, number = _signs(texts[max(start - 3, 0) : start][::-1])
+            signs = "".join(_TURNED.get(sign, sign) for sign in reversed(turned))
+        if signs in ("<>", "!=", "^="):
+            return number == 1
+        least = {"=": 2, ">": 1, ">=": 2}.get(signs)
+        return least is not None and number is not None and number >= least
+
     def is_within_customer(self, rank: Rank) -> bool:
         """Say whether a rank begins anew with each customer: a condition on it leaves each customer a row."""
         return any(self._lineage.is_customer(rank.block, key) for key in rank.partition)
@@ -127,3 +143,10 @@ class Ranks:
 
 def _is_in(span: Span, others: list[Span]) -> bool:
     return any(start <= span[0] and span[1] <= end for start, end in others)
+
+
+def _signs(texts: Sequence[str]) -> tuple[str, int | None]:
+    """Return the comparison that tokens begin with, and the whole number behind it."""
+    signs = "".join(itertools.takewhile(_COMPARISON.issuperset, texts))
+    rest = texts[len(signs) :]
+    return (signs, int(rest[0])) if signs and rest and rest[0].isdecimal() else ("", None)
